@@ -1,0 +1,48 @@
+# Two commands do all the set-up: `make run` and `make test`. Everything else is for whoever changes the code.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: help run demo test check lint types bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=/path/to/python3")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the locked dependencies into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: $(STAMP) ## start the whole stack on this machine and import real exports through it
+	@$(BIN)/stack up
+
+demo: $(STAMP) ## the same, then exit: non-zero if any import did not complete
+	@$(BIN)/stack demo
+
+test: $(STAMP) ## run all tests
+	@$(BIN)/python -m pytest
+
+lint: $(STAMP) ## formatting and lint
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: $(STAMP) ## strict type check
+	@$(BIN)/mypy
+
+check: lint types test ## all that CI runs
+
+bench: $(STAMP) ## benchmarks, side by side with peers (never in CI)
+	@$(BIN)/python -m bench
+
+lock: ## resolve pyproject.toml again into requirements.lock (needs uv on PATH)
+	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-emit-package banyan-gateway \
+		--custom-compile-command "make lock" --quiet --upgrade --output-file requirements.lock
+
+clean: ## remove the virtual environment, caches and local state
+	rm -rf $(VENV) .state build dist .mypy_cache .ruff_cache .pytest_cache
