@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help run demo test check lint types bench lock clean
+.PHONY: help run demo test check lint types bench settings lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ check: lint types test ## all that CI runs
 
 bench: $(STAMP) ## benchmarks, side by side with peers (never in CI)
 	@$(BIN)/python -m bench
+
+settings: $(STAMP) ## write docs/settings.md from the settings classes
+	@$(BIN)/python -m tests.house.settings_reference
 
 lock: ## resolve pyproject.toml again into requirements.lock (needs uv on PATH)
 	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
