@@ -1,0 +1,46 @@
+"""Ask one compiled feature about one user. Pure; the counterpart is Unleash's `is_enabled` with `{"userId": ...}`."""
+
+from flags.bucketing import bucket
+from flags.model import CompiledFeature, Evaluation, Kind, Rule
+
+
+def evaluate(feature: CompiledFeature, user_id: str) -> Evaluation:
+    """Whether the feature is on for this user id, and why.
+
+    The id is used exactly as it is: no trimming, no case folding, and "" is hashed like any other (callers that do not
+    want that keep it out; see `gateway.core.decide`). Raises UnicodeEncodeError for an id with a lone surrogate.
+    """
+    lead = feature.lead
+    if lead is None:
+        lead_bucket = lead_percentage = None
+    else:
+        lead_bucket, lead_percentage = bucket(lead.group_id, user_id), lead.percentage
+    if not feature.enabled:
+        return Evaluation(False, Rule.DISABLED, lead_bucket, lead_percentage)
+    if feature.uncompiled:
+        return _ask_engine(feature, user_id, lead_bucket, lead_percentage)
+    denied = False
+    for strategy in feature.strategies:
+        if strategy.never and user_id in strategy.never:
+            denied = True
+        elif strategy.only is not None and user_id not in strategy.only:
+            continue
+        elif strategy.kind is Kind.ROLLOUT:
+            own = lead_bucket if strategy is lead else bucket(strategy.group_id, user_id)
+            if own is not None and own <= strategy.percentage:
+                return Evaluation(True, Rule.ROLLOUT_IN, own, strategy.percentage)
+        elif strategy.kind is Kind.EVERYBODY:
+            return Evaluation(True, Rule.EVERYBODY, lead_bucket, lead_percentage)
+        elif user_id in strategy.users:
+            return Evaluation(True, Rule.USER_LIST, lead_bucket, lead_percentage)
+    if denied:
+        return Evaluation(False, Rule.DENIED, lead_bucket, lead_percentage)
+    rule = Rule.NO_STRATEGY if lead is None else Rule.ROLLOUT_OUT
+    return Evaluation(False, rule, lead_bucket, lead_percentage)
+
+
+def _ask_engine(feature: CompiledFeature, user_id: str, lead_bucket: int | None, percentage: int | None) -> Evaluation:
+    if feature.engine is None:
+        return Evaluation(False, Rule.NO_ENGINE, lead_bucket, percentage)
+    enabled = feature.engine(user_id)
+    return Evaluation(enabled, Rule.ENGINE_ON if enabled else Rule.ENGINE_OFF, lead_bucket, percentage)

@@ -1,0 +1,25 @@
+"""Keep asking sources whether something changed. The counterpart is anything with a `poll`: flag file, kill file."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Protocol
+
+POLL_INTERVAL = 0.1
+"""Seconds between two looks: a rollback must reach every worker well within a second, and a look costs 2 µs."""
+
+
+class Pollable(Protocol):
+    """Something that can look for news without waiting."""
+
+    def poll(self) -> bool:
+        """Look once; True if something changed."""
+        ...
+
+
+async def follow(sources: Iterable[Pollable], *, interval: float = POLL_INTERVAL) -> None:
+    """Poll all sources for ever; ends by being cancelled. The first look is immediate."""
+    watched = tuple(sources)
+    while True:
+        for source in watched:
+            source.poll()
+        await asyncio.sleep(interval)
