@@ -1,1 +1,1 @@
-"""The whole house on this machine: starts every process by its command line, imports real exports through the gateway."""
+"""The whole house on this machine: every process by its command line, real exports through the gateway."""

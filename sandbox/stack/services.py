@@ -16,7 +16,7 @@ FLAG = "process-full-v2"
 # waits and shortens them.
 LEGACY_TIME_SCALE = "0.02"
 # Real exports in the demo hold fewer conversations than the 50 from which the full pass pays off in production.
-FULL_PASS_FROM = "1"
+MIN_CONVERSATIONS = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def backends(layout: Layout) -> tuple[Service, Service]:
         environment={
             **environment,
             "V2_STATE_DIR": str(layout.state / "v2"),
-            "V2_FULL_PASS_MIN_CONVERSATIONS": FULL_PASS_FROM,
+            "V2_FULL_PASS_MIN_CONVERSATIONS": MIN_CONVERSATIONS,
         },
     )
     return legacy, v2
