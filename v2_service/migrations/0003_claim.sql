@@ -1,0 +1,186 @@
+-- Claiming a user, taking a run, and the check that every later write makes first.
+
+-- The active run of a worker, locked; raises v2_stale_run when it was cancelled, finished or taken by another worker.
+create or replace function public.v2_fenced(p_run uuid, p_fence integer) returns public.pipeline_runs
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+    run public.pipeline_runs;
+begin
+    select * into run from public.pipeline_runs where id = p_run for update;
+    if not found or run.status <> 'running' or run.fence <> p_fence then
+        raise exception 'v2_stale_run' using detail = coalesce(run.status, 'unknown run');
+    end if;
+    return run;
+end
+$$;
+
+-- Accepts a run, or answers the user's active one. One row: run_id, accepted (false when joined), and the run's user.
+create or replace function public.v2_claim_run(
+    p_user uuid, p_kind text, p_storage_path text, p_idempotency_key text, p_version text, p_build text,
+    p_cohort text, p_conversation_count integer, p_message_count integer
+) returns table (run_id uuid, accepted boolean, run_user uuid, run_storage_path text)
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+    found_run public.pipeline_runs;
+    before jsonb;
+begin
+    -- Two requests of one user wait for each other here, so that the second sees the first's run.
+    perform pg_advisory_xact_lock(hashtextextended('v2:' || p_user::text, 0));
+    if p_idempotency_key is not null then
+        perform pg_advisory_xact_lock(hashtextextended('v2-key:' || p_idempotency_key, 0));
+        select r.* into found_run from public.pipeline_run_keys k
+            join public.pipeline_runs r on r.id = k.run_id where k.idempotency_key = p_idempotency_key;
+        if found then
+            return query select found_run.id, false, found_run.user_id, found_run.storage_path;
+            return;
+        end if;
+    end if;
+    select r.* into found_run from public.pipeline_runs r
+        where r.user_id = p_user and r.status in ('accepted', 'running');
+    if found then
+        insert into public.pipeline_run_keys (idempotency_key, run_id)
+            select p_idempotency_key, found_run.id where p_idempotency_key is not null;
+        return query select found_run.id, false, found_run.user_id, found_run.storage_path;
+        return;
+    end if;
+    select jsonb_build_object(
+        'import_status', p.import_status, 'embedding_status', p.embedding_status,
+        'embedding_progress', p.embedding_progress, 'memory_status', p.memory_status,
+        'full_pass_status', p.full_pass_status
+    ) into before from public.user_profiles p where p.user_id = p_user;
+    if not found then
+        raise exception 'v2_unknown_user';
+    end if;
+    insert into public.pipeline_runs (
+        user_id, kind, storage_path, idempotency_key, version, build, cohort, conversation_count, message_count,
+        previous
+    ) values (
+        p_user, p_kind, p_storage_path, p_idempotency_key, p_version, p_build, p_cohort, p_conversation_count,
+        p_message_count, before
+    ) returning * into found_run;
+    insert into public.pipeline_run_keys (idempotency_key, run_id)
+        select p_idempotency_key, found_run.id where p_idempotency_key is not null;
+    return query select found_run.id, true, found_run.user_id, found_run.storage_path;
+end
+$$;
+
+-- Makes the caller the run's only writer and returns the run; null when the run is over.
+create or replace function public.v2_take_run(p_run uuid, p_owner text, p_lease_seconds integer)
+returns setof public.pipeline_runs
+language sql security definer set search_path = public, extensions, pg_temp as $$
+    update public.pipeline_runs
+    set status = 'running', fence = fence + 1, lease_owner = p_owner, heartbeat_at = now(),
+        lease_expires_at = now() + make_interval(secs => p_lease_seconds),
+        started_at = coalesce(started_at, now()), updated_at = now()
+    where id = p_run and status in ('accepted', 'running')
+    returning *
+$$;
+
+-- Where a run is: progress never goes back, the lease is renewed, counts are merged; the profile shows the same progress.
+create or replace function public.v2_report_run(
+    p_run uuid, p_fence integer, p_step text, p_stage text, p_progress integer, p_lease_seconds integer, p_counts jsonb
+) returns integer
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+    run public.pipeline_runs;
+    reached integer;
+begin
+    run := public.v2_fenced(p_run, p_fence);
+    reached := greatest(run.progress, least(p_progress, 100));
+    update public.pipeline_runs
+    set step = p_step, progress = reached, counts = counts || p_counts, heartbeat_at = now(),
+        lease_expires_at = now() + make_interval(secs => p_lease_seconds), updated_at = now()
+    where id = p_run;
+    update public.user_profiles set progress_percent = reached, import_stage = p_stage where user_id = run.user_id;
+    return reached;
+end
+$$;
+
+-- Renews the lease alone.
+create or replace function public.v2_heartbeat(p_run uuid, p_fence integer, p_lease_seconds integer) returns void
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+begin
+    perform public.v2_fenced(p_run, p_fence);
+    update public.pipeline_runs
+    set heartbeat_at = now(), lease_expires_at = now() + make_interval(secs => p_lease_seconds)
+    where id = p_run;
+end
+$$;
+
+-- The callback sends an e-mail each time, so exactly one worker may move a finished run from one outcome to the next.
+create or replace function public.v2_mark_callback(p_run uuid, p_from text, p_to text) returns boolean
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+begin
+    update public.pipeline_runs set callback_outcome = p_to, updated_at = now()
+    where id = p_run and status in ('complete', 'degraded') and callback_outcome is not distinct from p_from;
+    return found;
+end
+$$;
+
+-- Ends an active run from outside (cancelled or handed_back). The profile goes back to what it said before the run, or,
+-- when the new chunks are already live, to a finished import without a full pass. Returns the run's status afterwards.
+create or replace function public.v2_stop_run(p_run uuid, p_status text, p_message text) returns text
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+    run public.pipeline_runs;
+begin
+    if p_status not in ('cancelled', 'handed_back') then
+        raise exception 'v2_bad_status' using detail = p_status;
+    end if;
+    select * into run from public.pipeline_runs where id = p_run for update;
+    if not found then
+        return null;
+    end if;
+    if run.status not in ('accepted', 'running') then
+        return run.status;
+    end if;
+    update public.pipeline_runs
+    set status = p_status, error_code = p_status, error_message = p_message, completed_at = now(), updated_at = now()
+    where id = p_run;
+    update public.user_profiles
+    set import_status = case when import_status = 'processing'
+            then coalesce(run.previous ->> 'import_status', 'none') else import_status end,
+        embedding_status = case when run.switched_at is null
+            then run.previous ->> 'embedding_status' else embedding_status end,
+        embedding_progress = case when run.switched_at is null
+            then (run.previous ->> 'embedding_progress')::integer else embedding_progress end,
+        memory_status = case when run.switched_at is null
+            then run.previous ->> 'memory_status' else memory_status end,
+        full_pass_status = case when full_pass_status = 'processing' then 'failed' else full_pass_status end,
+        full_pass_error = case when full_pass_status = 'processing' then p_message else full_pass_error end,
+        import_stage = null
+    where user_id = run.user_id and run.status = 'running';
+    delete from public.pipeline_staged_chunks where run_id = p_run;
+    delete from public.pipeline_replies where run_id = p_run;
+    return p_status;
+end
+$$;
+
+-- Ends the worker's own run. The profile is patched in the same transaction, staging is emptied.
+create or replace function public.v2_finish_run(p_run uuid, p_fence integer, p_outcome jsonb, p_profile jsonb)
+returns void
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+    run public.pipeline_runs;
+    wanted public.pipeline_runs;
+begin
+    run := public.v2_fenced(p_run, p_fence);
+    if p_profile <> '{}'::jsonb then
+        perform public.v2_write_profile(p_run, p_fence, p_profile);
+    end if;
+    wanted := jsonb_populate_record(run, p_outcome);
+    if wanted.status not in ('complete', 'degraded', 'failed') then
+        raise exception 'v2_bad_status' using detail = wanted.status;
+    end if;
+    update public.pipeline_runs
+    set status = wanted.status, counts = wanted.counts, coverage = wanted.coverage, drops = wanted.drops,
+        usage = wanted.usage, cost = wanted.cost, facts = wanted.facts, error_code = wanted.error_code,
+        error_message = wanted.error_message,
+        step = case when wanted.status = 'failed' then step else 'complete' end,
+        progress = case when wanted.status = 'failed' then progress else 100 end,
+        completed_at = now(), updated_at = now()
+    where id = p_run;
+    delete from public.pipeline_staged_chunks where run_id = p_run;
+    delete from public.pipeline_replies where run_id = p_run;
+end
+$$;
