@@ -1,0 +1,7 @@
+"""Feature flags as Unleash defines them: read, compiled, followed, evaluated, changed. Counterpart: `gateway`.
+
+model       what a compiled flag is             document, compile   from Unleash's JSON to thresholds and sets
+bucketing   the hash                            evaluate, engine    one answer for one user
+source      what every source has in common     file_source, follow a followed file, last_good its safety copy
+file_store  changing the percentage             kill, journal       the local kill, and who did what when
+"""

@@ -1,1 +1,1 @@
-"""The hands of ops: the ops API, the `rollout` command line. Counterparts: `flags` for changes, the fleet for figures."""
+"""The hands of ops: the ops API, the `rollout` command line. Counterparts: `flags` and the fleet."""

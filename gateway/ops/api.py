@@ -1,0 +1,149 @@
+"""The ops API: status, percentage, kill, explanation, journal, metrics. FastAPI, on its own port, never public.
+
+Its counterparts are the `rollout` command line, Prometheus, and whoever is on call. It only writes files: the workers
+follow those by themselves, so a rollback also works with this process dead.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from gateway.ops.access import OpsAccess
+from gateway.ops.controls import Controls
+from gateway.ops.fleet_port import FleetPort
+from gateway.ops.preview import preview_move
+from gateway.ops.problems import install_problem_handlers
+from gateway.ops.reports import ChangeReport, EntryReport, ExplainReport, PreviewReport, StatusReport, ValidationReport
+
+DEFAULT_FLAG = "process-full-v2"
+EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+Why = Annotated[str, Field(max_length=500, description="why; goes into the journal")]
+Who = Annotated[str | None, Field(min_length=1, max_length=200, description="who; goes into the journal")]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class PercentageBody(_Body):
+    """A new percentage; with `expected_generation` only if nobody changed the flags in between."""
+
+    percentage: int
+    why: Why = ""
+    who: Who = None
+    expected_generation: int | None = None
+
+
+class SwitchBody(_Body):
+    """Why the kill is engaged or ended."""
+
+    why: Why = ""
+    who: Who = None
+
+
+class FleetStatus(StatusReport):
+    """The flags, and what each worker has in force."""
+
+    workers: list[dict[str, object]]
+
+
+def create_ops_app(fleet: FleetPort, controls: Controls, access: OpsAccess) -> FastAPI:
+    """The ops application. `/healthz` and `/readyz` are open to probes, everything else asks `access`."""
+    app = FastAPI(title="Banyan ops", docs_url=None, redoc_url=None, openapi_url=None)
+    install_problem_handlers(app)
+
+    def authorised(request: Request) -> None:
+        headers = request.headers
+        access.check(
+            authorization=headers.get("authorization"),
+            host=headers.get("host"),
+            origin=headers.get("origin"),
+            fetch_site=headers.get("sec-fetch-site"),
+        )
+
+    app.include_router(_probes(fleet))
+    app.include_router(_questions(fleet, controls), dependencies=[Depends(authorised)])
+    app.include_router(_changes(controls), dependencies=[Depends(authorised)])
+    return app
+
+
+def _probes(fleet: FleetPort) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @router.get("/readyz")
+    async def readyz(response: Response) -> dict[str, bool]:
+        ready = await fleet.ready()
+        response.status_code = 200 if ready else 503
+        return {"ready": ready}
+
+    return router
+
+
+def _questions(fleet: FleetPort, controls: Controls) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/metrics")
+    async def metrics() -> Response:
+        return Response(await fleet.exposition(), media_type=EXPOSITION_TYPE)
+
+    @router.get("/ops/status")
+    async def status() -> FleetStatus:
+        report = await run_in_threadpool(controls.status)
+        return FleetStatus(**report.model_dump(), workers=await fleet.snapshots())
+
+    @router.get("/ops/explain/{user_id:path}")
+    def explain(user_id: str, flag: str = DEFAULT_FLAG) -> ExplainReport:
+        return controls.explain(user_id, flag)
+
+    @router.get("/ops/journal")
+    def journal(limit: Annotated[int, Query(ge=1, le=1000)] = 20) -> list[EntryReport]:
+        return controls.journal(limit)
+
+    @router.get("/ops/flags/{flag}/preview")
+    def preview(
+        flag: str, before: Annotated[int, Query(alias="from")], after: Annotated[int, Query(alias="to")]
+    ) -> PreviewReport:
+        return preview_move(controls.status().flags, flag, before, after)
+
+    @router.get("/ops/validate")
+    def validate() -> ValidationReport:
+        return controls.validate()
+
+    return router
+
+
+def _changes(controls: Controls) -> APIRouter:
+    router = APIRouter()
+
+    @router.put("/ops/flags/{flag}/percentage")
+    def set_percentage(flag: str, body: PercentageBody, request: Request) -> ChangeReport:
+        return controls.set_percentage(
+            flag,
+            body.percentage,
+            who=_who(body.who, request),
+            why=body.why,
+            expected_generation=body.expected_generation,
+        )
+
+    @router.post("/ops/kill")
+    def kill(body: SwitchBody, request: Request) -> ChangeReport:
+        return controls.kill(who=_who(body.who, request), why=body.why)
+
+    @router.post("/ops/revive")
+    def revive(body: SwitchBody, request: Request) -> ChangeReport:
+        return controls.revive(who=_who(body.who, request), why=body.why)
+
+    return router
+
+
+def _who(claimed: str | None, request: Request) -> str:
+    """One token is shared by all, so a name is a claim; the address beside it is not."""
+    address = request.client.host if request.client else "unknown"
+    return f"{claimed or 'somebody'} (ops API, {address})"

@@ -1,0 +1,197 @@
+"""The verbs of ops as one small port, and the implementation on files. Counterparts: the command line and the ops API.
+
+The other implementation, over a remote ops API, is `gateway.ops.remote`.
+"""
+
+from pathlib import Path
+from typing import Protocol
+
+from flags.bucketing import rollout_hash
+from flags.compile import compile_document
+from flags.engine import YggdrasilEngine
+from flags.errors import InvalidDocumentError, SourceUnavailableError, StoreFailedError
+from flags.file_source import FileSource
+from flags.file_store import FileStore
+from flags.journal import Entry, Journal
+from flags.kill import KillSwitch
+from flags.model import CompiledFeature, Kind
+from gateway.core.decide import Identity, decide
+from gateway.ops.reports import (
+    ChangeReport,
+    EntryReport,
+    ExplainReport,
+    FlagReport,
+    KillReport,
+    StatusReport,
+    ValidationReport,
+)
+
+
+class Controls(Protocol):
+    """What ops can ask and do. Every method may raise a `flags.errors.FlagsError`; a failed change changed nothing."""
+
+    def status(self) -> StatusReport:
+        """The flags and the kill, as the next decision would see them."""
+        ...
+
+    def set_percentage(
+        self, flag: str, percentage: int, *, who: str, why: str, expected_generation: int | None = None
+    ) -> ChangeReport:
+        """Set a flag's percentage (0 to 100); with `expected_generation` only if nobody changed the flags since."""
+        ...
+
+    def kill(self, *, who: str, why: str) -> ChangeReport:
+        """Send everything to legacy, whatever the flags say, until `revive`."""
+        ...
+
+    def revive(self, *, who: str, why: str) -> ChangeReport:
+        """End the kill: the flags decide again."""
+        ...
+
+    def explain(self, user_id: str, flag: str) -> ExplainReport:
+        """Where this user goes now, and why."""
+        ...
+
+    def journal(self, limit: int) -> list[EntryReport]:
+        """The last entries, oldest first."""
+        ...
+
+    def validate(self) -> ValidationReport:
+        """Whether the newest flag document can be used."""
+        ...
+
+
+class FileControls:
+    """`Controls` on the flag file and its neighbours (`.kill`, `.journal`). Stateless: any thread may use it."""
+
+    def __init__(self, flags_path: Path) -> None:
+        self._path = flags_path
+        self._kill = KillSwitch(flags_path)
+        self._journal = Journal(flags_path)
+
+    def status(self) -> StatusReport:
+        source = self._look()
+        snapshot = source.snapshot
+        return StatusReport(
+            source=snapshot.source if snapshot else str(self._path),
+            generation=snapshot.generation if snapshot else None,
+            digest=snapshot.digest if snapshot else None,
+            error=source.error,
+            warnings=list(snapshot.warnings) if snapshot else [],
+            kill=self._kill_report(),
+            flags=[_flag_report(feature) for feature in snapshot.features.values()] if snapshot else [],
+        )
+
+    def set_percentage(
+        self, flag: str, percentage: int, *, who: str, why: str, expected_generation: int | None = None
+    ) -> ChangeReport:
+        change = FileStore(self._path).set_percentage(flag, percentage, expected_generation=expected_generation)
+        report = ChangeReport(
+            action="set",
+            changed=change.before != change.after,
+            flag=flag,
+            before=change.before,
+            after=change.after,
+            generation=change.generation,
+            who=who,
+            why=why,
+        )
+        return self._journalled(report)
+
+    def kill(self, *, who: str, why: str) -> ChangeReport:
+        changed = self._kill.engage(who=who, why=why)
+        return self._journalled(ChangeReport(action="kill", changed=changed, who=who, why=why))
+
+    def revive(self, *, who: str, why: str) -> ChangeReport:
+        changed = self._kill.release()
+        return self._journalled(ChangeReport(action="revive", changed=changed, who=who, why=why))
+
+    def explain(self, user_id: str, flag: str) -> ExplainReport:
+        source, killed = self._look(), self._kill_report().engaged
+        identity = Identity.of(user_id)
+        decision = decide(flag, identity, source.snapshot, killed=killed)
+        # A kill decides without hashing; whoever asks still wants to know what the flag would say.
+        by_flag = decide(flag, identity, source.snapshot, killed=False) if killed else decision
+        feature = source.snapshot.features.get(flag) if source.snapshot else None
+        group = feature.lead.group_id if feature and feature.lead else None
+        hashed = f"{rollout_hash(group, decision.key):08x}" if group is not None and decision.key else None
+        return ExplainReport(
+            user_id=user_id,
+            key=decision.key,
+            flag=flag,
+            group=group,
+            hash=hashed,
+            bucket=by_flag.bucket,
+            percentage=by_flag.percentage,
+            backend=decision.backend,
+            reason=decision.reason,
+            generation=decision.generation,
+            killed=killed,
+            error=source.error,
+        )
+
+    def journal(self, limit: int) -> list[EntryReport]:
+        return [_entry_report(entry) for entry in self._journal.tail(limit)]
+
+    def validate(self) -> ValidationReport:
+        try:
+            data = self._path.read_bytes()
+        except OSError as error:
+            raise SourceUnavailableError(f"{self._path.name} cannot be read: {error.strerror}") from error
+        try:
+            snapshot = compile_document(data, source=str(self._path), engine=YggdrasilEngine)
+        except InvalidDocumentError as error:
+            return ValidationReport(valid=False, problems=list(error.problems), warnings=[])
+        return ValidationReport(valid=True, problems=[], warnings=list(snapshot.warnings))
+
+    def _look(self) -> FileSource:
+        source = FileSource(self._path)
+        source.poll()
+        return source
+
+    def _kill_report(self) -> KillReport:
+        note = self._kill.note()
+        if note is None:
+            return KillReport(engaged=False)
+        return KillReport(engaged=True, who=note.who, why=note.why, since=note.at)
+
+    def _journalled(self, report: ChangeReport) -> ChangeReport:
+        """A full disk must not stop a rollback, so a journal that fails is reported, not raised."""
+        try:
+            self._journal.record(
+                report.action,
+                who=report.who,
+                why=report.why,
+                flag=report.flag,
+                before=report.before,
+                after=report.after,
+                generation=report.generation,
+            )
+        except StoreFailedError as error:
+            return report.model_copy(update={"journal_error": str(error)})
+        return report
+
+
+def _flag_report(feature: CompiledFeature) -> FlagReport:
+    users = {user for strategy in feature.strategies if strategy.kind is Kind.USERS for user in strategy.users}
+    return FlagReport(
+        name=feature.name,
+        enabled=feature.enabled,
+        percentage=feature.lead.percentage if feature.lead else None,
+        group=feature.lead.group_id if feature.lead else None,
+        users=len(users),
+        uncompiled=list(feature.uncompiled),
+    )
+
+
+def _entry_report(entry: Entry) -> EntryReport:
+    return EntryReport(
+        when=entry.when,
+        who=entry.who,
+        action=entry.action,
+        flag=entry.flag,
+        before=entry.before,
+        after=entry.after,
+        why=entry.why,
+        generation=entry.generation,
+    )

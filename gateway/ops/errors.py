@@ -1,0 +1,41 @@
+"""The errors of the ops plane, beside those of `flags`. Counterpart: `problems`, which turns both into answers.
+
+OpsError
+├── OpsAccessError        the ops port must not be opened like this
+├── NotAuthorisedError    no token, or a wrong one
+├── ForbiddenOriginError  a web page of somebody else sent the request
+└── RemoteError           a remote ops API could not be reached, or refused
+"""
+
+from collections.abc import Sequence
+
+
+class OpsError(Exception):
+    """Anything that goes wrong on the ops plane. `status` is the HTTP status the ops API answers with."""
+
+    status = 500
+
+
+class OpsAccessError(OpsError):
+    """The ops port must not be opened like this."""
+
+
+class NotAuthorisedError(OpsError):
+    """No token, or a wrong one."""
+
+    status = 401
+
+
+class ForbiddenOriginError(OpsError):
+    """The request came from a web page of somebody else."""
+
+    status = 403
+
+
+class RemoteError(OpsError):
+    """A remote ops API could not be reached or refused. `status` is its answer's, 0 if there was none."""
+
+    def __init__(self, message: str, *, status: int = 0, problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.status = status
+        self.problems = tuple(problems)

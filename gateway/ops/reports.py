@@ -1,0 +1,110 @@
+"""What the ops plane tells people and programs: the shapes behind `--json` and the ops API. Counterpart: `controls`."""
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+# JSON says "from" and "to", as the journal does; `from` is a keyword in Python.
+_FROM, _TO = AliasChoices("before", "from"), AliasChoices("after", "to")
+
+
+class Report(BaseModel):
+    """One frozen answer."""
+
+    model_config = ConfigDict(frozen=True, serialize_by_alias=True)
+
+
+class FlagReport(Report):
+    """One flag: `percentage` is None without a rollout by user id; `uncompiled`: why the SDK's engine is asked."""
+
+    name: str
+    enabled: bool
+    percentage: int | None
+    group: str | None
+    users: int = Field(description="ids on its allow lists")
+    uncompiled: list[str]
+
+
+class KillReport(Report):
+    """The local kill."""
+
+    engaged: bool
+    who: str = ""
+    why: str = ""
+    since: str = ""
+
+
+class StatusReport(Report):
+    """The flags as the next decision would see them. `error` says why the newest state could not be used."""
+
+    source: str
+    generation: int | None
+    digest: str | None
+    error: str | None
+    warnings: list[str]
+    kill: KillReport
+    flags: list[FlagReport]
+
+
+class ChangeReport(Report):
+    """A change: `changed` is False if all was that way already; `journal_error`: why there is no entry."""
+
+    action: str
+    changed: bool
+    flag: str | None = None
+    before: int | None = Field(default=None, validation_alias=_FROM, serialization_alias="from")
+    after: int | None = Field(default=None, validation_alias=_TO, serialization_alias="to")
+    generation: int | None = None
+    who: str
+    why: str
+    journal_error: str | None = None
+
+
+class ExplainReport(Report):
+    """Where a user goes and why. `hash` is the 32-bit hash behind the bucket, as eight hex digits."""
+
+    user_id: str
+    key: str | None
+    flag: str
+    group: str | None
+    hash: str | None
+    bucket: int | None
+    percentage: int | None
+    backend: str
+    reason: str
+    generation: int | None
+    killed: bool
+    error: str | None
+
+
+class EntryReport(Report):
+    """One journal entry."""
+
+    when: str
+    who: str
+    action: str
+    flag: str | None
+    before: int | None = Field(validation_alias=_FROM, serialization_alias="from")
+    after: int | None = Field(validation_alias=_TO, serialization_alias="to")
+    why: str
+    generation: int | None
+
+
+class PreviewReport(Report):
+    """Who would move between two percentages. `backend` is where they would go; `buckets` are those that move."""
+
+    flag: str
+    before: int = Field(validation_alias=_FROM, serialization_alias="from")
+    after: int = Field(validation_alias=_TO, serialization_alias="to")
+    backend: str
+    share: float = Field(description="share of users who move, in per cent")
+    buckets: list[int] = Field(description="first and last bucket that moves; empty if none does")
+    examples: list[str] = Field(description="made-up ids, or ids of the given list, that move")
+    counted: int | None = Field(description="ids in the given list, if there was one")
+    moved: int | None = Field(description="ids of the given list that move")
+
+
+class ValidationReport(Report):
+    """Whether a flag document can be used: `problems` forbid it, `warnings` are legal but probably not meant."""
+
+    valid: bool
+    problems: list[str]
+    warnings: list[str]
