@@ -53,7 +53,11 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of one conversation. `position` orders chunks over the whole import, per tier; `token_count` is estimated."""
+    """A piece of one conversation. `position` orders a whole import's chunks, per tier; `token_count` is estimated.
+
+    `new_characters` counts the active-path text that this medium chunk is the first to hold (0 in the other tiers). Over
+    a conversation it adds up to `Conversation.text_length`, so coverage is a sum over the chunks that were answered.
+    """
 
     conversation_id: str
     title: str
@@ -65,6 +69,7 @@ class Chunk:
     token_count: int
     message_count: int
     created_at: datetime
+    new_characters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
