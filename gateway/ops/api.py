@@ -11,13 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from gateway.ops.access import OpsAccess
-from gateway.ops.controls import Controls
+from gateway.ops.controls import DEFAULT_FLAG, Controls
 from gateway.ops.fleet_port import FleetPort
 from gateway.ops.preview import preview_move
 from gateway.ops.problems import install_problem_handlers
 from gateway.ops.reports import ChangeReport, EntryReport, ExplainReport, PreviewReport, StatusReport, ValidationReport
 
-DEFAULT_FLAG = "process-full-v2"
 EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 Why = Annotated[str, Field(max_length=500, description="why; goes into the journal")]
@@ -42,6 +41,13 @@ class SwitchBody(_Body):
 
     why: Why = ""
     who: Who = None
+
+
+class ExplainBody(_Body):
+    """Any id at all, also one that does not fit into a path or should not be in an access log."""
+
+    user_id: Annotated[str, Field(max_length=10_000)]
+    flag: str = DEFAULT_FLAG
 
 
 class FleetStatus(StatusReport):
@@ -101,6 +107,10 @@ def _questions(fleet: FleetPort, controls: Controls) -> APIRouter:
     @router.get("/ops/explain/{user_id:path}")
     def explain(user_id: str, flag: str = DEFAULT_FLAG) -> ExplainReport:
         return controls.explain(user_id, flag)
+
+    @router.post("/ops/explain")
+    def explain_body(body: ExplainBody) -> ExplainReport:
+        return controls.explain(body.user_id, body.flag)
 
     @router.get("/ops/journal")
     def journal(limit: Annotated[int, Query(ge=1, le=1000)] = 20) -> list[EntryReport]:

@@ -26,6 +26,9 @@ from gateway.ops.reports import (
     ValidationReport,
 )
 
+DEFAULT_FLAG = "process-full-v2"
+"""The flag that is asked about when none is named."""
+
 
 class Controls(Protocol):
     """What ops can ask and do. Every method may raise a `flags.errors.FlagsError`; a failed change changed nothing."""

@@ -1,0 +1,118 @@
+"""`rollout` commands that only ask: status, explain, preview, journal, validate. Counterpart: `controls`."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.ops.controls import Controls
+from gateway.ops.preview import preview_move
+from gateway.ops.reports import EntryReport
+from gateway.ops.session import AsJson, Exit, session, show, told
+from gateway.ops.tables import (
+    explain_table,
+    journal_table,
+    preview_table,
+    status_tables,
+    validation_text,
+    what,
+)
+
+FOLLOW_INTERVAL = 0.5
+FOLLOW_LOOKS_BACK = 1000
+
+commands = typer.Typer()
+
+Flag = Annotated[str | None, typer.Option("--flag", help="The flag to ask about. [env: ROLLOUT_FLAG]")]
+
+
+@commands.command()
+def status(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show the flags and the kill, as the next decision would see them."""
+    with told(as_json=as_json):
+        report = session(context).controls.status()
+    show(report, status_tables(report), as_json=as_json)
+
+
+@commands.command()
+def explain(
+    context: typer.Context,
+    user_id: Annotated[str, typer.Argument(help="The user's id, exactly as the frontend sends it.")],
+    flag: Flag = None,
+    as_json: AsJson = False,
+) -> None:
+    """Explain where a user goes, step by step: key, hash, bucket, percentage, reason, backend."""
+    opened = session(context)
+    with told(as_json=as_json):
+        report = opened.controls.explain(user_id, flag or opened.settings.flag)
+    show(report, [explain_table(report)], as_json=as_json)
+
+
+@commands.command()
+def preview(
+    context: typer.Context,
+    before: Annotated[int, typer.Argument(metavar="FROM", help="Percentage now.")],
+    after: Annotated[int, typer.Argument(metavar="TO", help="Percentage then.")],
+    flag: Flag = None,
+    ids: Annotated[
+        Path | None,
+        typer.Option(
+            "--ids", help="File with one user id a line: says exactly who moves.", exists=True, dir_okay=False
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show who would move between two percentages, before anybody does."""
+    opened = session(context)
+    listed = ids.read_text(encoding="utf-8").splitlines() if ids is not None else []
+    with told(as_json=as_json):
+        report = preview_move(opened.controls.status().flags, flag or opened.settings.flag, before, after, listed)
+    show(report, [preview_table(report)], as_json=as_json)
+
+
+@commands.command()
+def journal(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many entries.")] = 20,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new entries until Ctrl-C.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show who changed what, when and why."""
+    controls = session(context).controls
+    with told(as_json=as_json):
+        entries = controls.journal(limit)
+        if not follow:
+            show(entries, [journal_table(entries)], as_json=as_json)
+            return
+        for entry in _following(controls, entries):
+            line = (
+                json.dumps(entry.model_dump()) if as_json else f"{entry.when}  {entry.who}  {what(entry)}  {entry.why}"
+            )
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+
+
+@commands.command()
+def validate(context: typer.Context, as_json: AsJson = False) -> None:
+    """Check the newest flag document: all problems and warnings at once. Exit code 1 if it cannot be used."""
+    with told(as_json=as_json):
+        report = session(context).controls.validate()
+    show(report, [validation_text(report)], as_json=as_json)
+    if not report.valid:
+        raise typer.Exit(Exit.REFUSED)
+
+
+def _following(controls: Controls, entries: list[EntryReport]) -> Iterator[EntryReport]:
+    """The given entries, then new ones as they come, until interrupted."""
+    while True:
+        yield from entries
+        last = entries[-1] if entries else None
+        entries = []
+        while not entries:
+            time.sleep(FOLLOW_INTERVAL)
+            recent = controls.journal(FOLLOW_LOOKS_BACK)
+            entries = recent[recent.index(last) + 1 :] if last in recent else recent

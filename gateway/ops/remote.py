@@ -1,0 +1,94 @@
+"""`Controls` over a remote gateway's ops API. An edge; the counterpart is `gateway.ops.api`."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from gateway.ops.access import is_loopback
+from gateway.ops.errors import RemoteError
+from gateway.ops.reports import ChangeReport, EntryReport, ExplainReport, StatusReport, ValidationReport
+
+Report = TypeVar("Report")
+
+TIMEOUT_SECONDS = 5.0
+_ENTRIES = TypeAdapter(list[EntryReport])
+
+
+class RemoteControls:
+    """The verbs of ops, carried out by a gateway somewhere else. Raises RemoteError for whatever goes wrong there.
+
+    Nothing is sent twice: after a timeout of a change, ask `status` whether it was made.
+    """
+
+    def __init__(self, url: str, token: str | None = None, *, transport: httpx.BaseTransport | None = None) -> None:
+        base = httpx.URL(url)
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        # A proxy from the environment cannot reach this machine's own loopback.
+        trust = not is_loopback(base.host)
+        self._client = httpx.Client(
+            base_url=base, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=trust, transport=transport
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def status(self) -> StatusReport:
+        return self._ask(TypeAdapter(StatusReport), "GET", "/ops/status")
+
+    def set_percentage(
+        self, flag: str, percentage: int, *, who: str, why: str, expected_generation: int | None = None
+    ) -> ChangeReport:
+        body = {"percentage": percentage, "who": who, "why": why, "expected_generation": expected_generation}
+        return self._ask(TypeAdapter(ChangeReport), "PUT", f"/ops/flags/{quote(flag, safe='')}/percentage", body)
+
+    def kill(self, *, who: str, why: str) -> ChangeReport:
+        return self._ask(TypeAdapter(ChangeReport), "POST", "/ops/kill", {"who": who, "why": why})
+
+    def revive(self, *, who: str, why: str) -> ChangeReport:
+        return self._ask(TypeAdapter(ChangeReport), "POST", "/ops/revive", {"who": who, "why": why})
+
+    def explain(self, user_id: str, flag: str) -> ExplainReport:
+        # In the body: an id may be "..", hold slashes, or be what an access log must not see.
+        return self._ask(TypeAdapter(ExplainReport), "POST", "/ops/explain", {"user_id": user_id, "flag": flag})
+
+    def journal(self, limit: int) -> list[EntryReport]:
+        return self._ask(_ENTRIES, "GET", f"/ops/journal?limit={limit}")
+
+    def validate(self) -> ValidationReport:
+        return self._ask(TypeAdapter(ValidationReport), "GET", "/ops/validate")
+
+    def _ask(
+        self, shape: TypeAdapter[Report], method: str, path: str, body: Mapping[str, object] | None = None
+    ) -> Report:
+        try:
+            answer = self._client.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise RemoteError(f"{self._client.base_url} cannot be reached: {error or type(error).__name__}") from error
+        if not answer.is_success:
+            raise _refusal(answer)
+        try:
+            return shape.validate_json(answer.content)
+        except ValidationError as error:
+            raise RemoteError(f"{self._client.base_url} does not answer like an ops API", status=502) from error
+
+
+def _refusal(answer: httpx.Response) -> RemoteError:
+    try:
+        content = answer.json()
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        return RemoteError(f"the ops API answered {answer.status_code}", status=answer.status_code)
+    problems = content.get("problems")
+    listed = [str(item) for item in problems] if isinstance(problems, list) else []
+    detail = str(content.get("detail") or f"the ops API answered {answer.status_code}")
+    return RemoteError(detail, status=answer.status_code, problems=listed)

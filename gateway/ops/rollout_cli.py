@@ -1,0 +1,69 @@
+"""The `rollout` command line: one flag up, down, and back. Counterparts: a flag file, or a remote gateway's ops API."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from pydantic import ValidationError
+
+from gateway.ops import change_commands, question_commands
+from gateway.ops.controls import FileControls
+from gateway.ops.session import Exit, Session
+from gateway.ops.settings import RolloutSettings
+
+EPILOG = """Exit codes: 0 done; 1 refused, nothing was changed; 2 wrong usage; 3 the flags cannot be read or the ops API
+cannot be reached; 4 somebody else changed the flags first; 5 done, but not in the journal."""
+
+app = typer.Typer(no_args_is_help=True, epilog=EPILOG, rich_markup_mode=None)
+app.add_typer(question_commands.commands)
+app.add_typer(change_commands.commands)
+
+
+def _described(name: str) -> str:
+    return f"{RolloutSettings.model_fields[name].description}. [env: ROLLOUT_{name.upper()}]"
+
+
+@app.callback()
+def rollout(
+    context: typer.Context,
+    flags: Annotated[Path | None, typer.Option("--flags", help=_described("flags"))] = None,
+    ops: Annotated[str | None, typer.Option("--ops", help=_described("ops"))] = None,
+    token: Annotated[str | None, typer.Option("--token", help=_described("token"))] = None,
+    who: Annotated[str | None, typer.Option("--who", help=_described("who"))] = None,
+) -> None:
+    """Move users to v2 and back: one flag, in a file or behind a gateway's ops API."""
+    given = {"flags": flags, "ops": ops, "token": token, "who": who}
+    if flags is not None and ops is not None:
+        _refuse(["give either --flags or --ops, not both"])
+    try:
+        settings = _settings({name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        _refuse([f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()])
+    if flags is None and settings.ops is not None:
+        # httpx is most of the start-up time, and a rollback on the file has no use for it.
+        from gateway.ops.remote import RemoteControls
+
+        secret = settings.token.get_secret_value() if settings.token else None
+        controls = context.with_resource(RemoteControls(str(settings.ops), secret))
+        context.obj = Session(settings, controls)
+    else:
+        context.obj = Session(settings, FileControls(settings.flags))
+
+
+def _settings(given: dict[str, Any]) -> RolloutSettings:  # Any: option values of several types, checked by the class
+    return RolloutSettings(**given)
+
+
+def _refuse(problems: list[str]) -> NoReturn:
+    for problem in problems:
+        typer.echo(f"Error: {problem}", err=True)
+    raise typer.Exit(Exit.USAGE)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,142 @@
+"""Reports as people read them in a terminal. The counterpart for programs is `--json`.
+
+Text from outside goes through `Text`, so that a reason cannot paint or break the table.
+"""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from gateway.ops.reports import (
+    ChangeReport,
+    EntryReport,
+    ExplainReport,
+    KillReport,
+    PreviewReport,
+    StatusReport,
+    ValidationReport,
+)
+
+
+def status_tables(report: StatusReport) -> list[Table | Text]:
+    """Where the flags come from, then one row per flag."""
+    head = _pairs(
+        ("source", report.source),
+        ("generation", _shown(report.generation)),
+        ("kill", _kill(report.kill)),
+    )
+    if report.error:
+        head.add_row("problem", Text(report.error, style="bold red"))
+    for warning in report.warnings:
+        head.add_row("warning", Text(warning, style="yellow"))
+    flags = Table()
+    flags.add_column("flag", overflow="fold")
+    for heading in ("enabled", "percentage", "on v2"):
+        flags.add_column(heading, no_wrap=True)
+    flags.add_column("group", overflow="fold")
+    for flag in report.flags:
+        percentage = "SDK engine" if flag.uncompiled else f"{_shown(flag.percentage)} %"
+        cells = ("yes" if flag.enabled else "no", percentage, _bar(flag.percentage))
+        flags.add_row(Text(flag.name), *cells, Text(flag.group or "-"))
+    return [head, flags]
+
+
+def change_text(report: ChangeReport) -> Text:
+    """One sentence about what was done."""
+    if report.action == "set":
+        was = "an invalid percentage" if report.before is None else f"{report.before} %"
+        done = f"{report.flag}: {was} -> {report.after} %, generation {report.generation}"
+    elif report.action == "kill":
+        done = "everything goes to legacy now" if report.changed else "everything went to legacy already"
+    else:
+        done = "the flags decide again" if report.changed else "there was no kill to end"
+    text = Text(done, style="green")
+    if report.journal_error:
+        text.append(f"\nnot in the journal: {report.journal_error}", style="bold red")
+    return text
+
+
+def explain_table(report: ExplainReport) -> Table:
+    """Each step of the decision in order."""
+    table = _pairs(
+        ("user", report.user_id),
+        ("key", "none: this id is not used" if report.key is None else report.key),
+        ("flag", report.flag),
+        ("hash", f"{_shown(report.hash)}  of {report.group}:{report.key}" if report.hash else "-"),
+        ("bucket", f"{_shown(report.bucket)} of 100"),
+        ("percentage", f"{_shown(report.percentage)} %"),
+        ("generation", _shown(report.generation)),
+        ("local kill", "engaged" if report.killed else "no"),
+        ("reason", report.reason),
+    )
+    table.add_row("backend", Text(report.backend, style="bold green" if report.backend == "v2" else "bold cyan"))
+    if report.error:
+        table.add_row("problem", Text(report.error, style="bold red"))
+    return table
+
+
+def journal_table(entries: Sequence[EntryReport]) -> Table:
+    """One row per change, oldest first."""
+    table = Table("when (UTC)", "who", "what", "why", "generation")
+    for entry in entries:
+        when = entry.when[:19].replace("T", " ")
+        table.add_row(when, Text(entry.who), Text(what(entry)), Text(entry.why), _shown(entry.generation))
+    return table
+
+
+def what(entry: EntryReport) -> str:
+    """The change itself: `process-full-v2 0 -> 10 %`, or the verb."""
+    if entry.action != "set":
+        return entry.action
+    return f"{entry.flag} {_shown(entry.before)} -> {_shown(entry.after)} %"
+
+
+def preview_table(report: PreviewReport) -> Table:
+    """Who moves where."""
+    moves = "nobody" if not report.buckets else f"{report.share:g} % of users, to {report.backend}"
+    table = _pairs(("flag", report.flag), ("change", f"{report.before} % -> {report.after} %"), ("moves", moves))
+    if report.buckets:
+        table.add_row("buckets", f"{report.buckets[0]} to {report.buckets[1]}")
+        table.add_row("for example", Text(", ".join(report.examples)))
+    if report.counted is not None:
+        table.add_row("of your list", f"{report.moved} of {report.counted}")
+    return table
+
+
+def validation_text(report: ValidationReport) -> Text:
+    """All problems and warnings, one a line."""
+    text = Text(
+        "the flags are valid" if report.valid else "the flags cannot be used", "green" if report.valid else "red"
+    )
+    for problem in report.problems:
+        text.append(f"\nproblem: {problem}", style="red")
+    for warning in report.warnings:
+        text.append(f"\nwarning: {warning}", style="yellow")
+    return text
+
+
+def _pairs(*rows: tuple[str, str]) -> Table:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, Text(value))
+    return table
+
+
+def _kill(kill: KillReport) -> str:
+    if not kill.engaged:
+        return "no"
+    return f"ENGAGED since {kill.since or 'unknown'} by {kill.who or 'unknown'}: {kill.why or 'no reason given'}"
+
+
+def _shown(value: int | str | None) -> str:
+    return "-" if value is None else str(value)
+
+
+def _bar(percentage: int | None) -> str:
+    if percentage is None:
+        return "-"
+    filled = round(percentage / 10)
+    return "█" * filled + "░" * (10 - filled)
