@@ -74,6 +74,7 @@ create table if not exists public.pipeline_staged_chunks (
     chunk_index integer not null,
     total_chunks integer not null,
     token_count integer not null,
+    new_characters integer not null default 0,
     created_at timestamptz not null,
     is_recent boolean not null default false,
     chunking_version integer not null default 1,

@@ -7,13 +7,14 @@ begin
     perform public.v2_fenced(p_run, p_fence);
     insert into public.pipeline_staged_chunks (
         run_id, tier, position, conversation_id, title, content, message_count, chunk_index, total_chunks,
-        token_count, created_at, is_recent, chunking_version
+        token_count, new_characters, created_at, is_recent, chunking_version
     )
     select p_run, r.tier, r.position, r.conversation_id, r.title, r.content, r.message_count, r.chunk_index,
-           r.total_chunks, r.token_count, r.created_at, r.is_recent, r.chunking_version
+           r.total_chunks, r.token_count, r.new_characters, r.created_at, r.is_recent, r.chunking_version
     from jsonb_to_recordset(p_rows) as r (
         tier text, position integer, conversation_id text, title text, content text, message_count integer,
-        chunk_index integer, total_chunks integer, token_count integer, created_at timestamptz, is_recent boolean,
+        chunk_index integer, total_chunks integer, token_count integer, new_characters integer,
+        created_at timestamptz, is_recent boolean,
         chunking_version integer
     )
     on conflict (run_id, tier, position) do nothing;
@@ -31,11 +32,11 @@ begin
     run := public.v2_fenced(p_run, p_fence);
     insert into public.pipeline_staged_chunks (
         run_id, tier, position, id, conversation_id, title, content, message_count, chunk_index, total_chunks,
-        token_count, created_at, is_recent, chunking_version, embedding
+        token_count, new_characters, created_at, is_recent, chunking_version, embedding
     )
     select p_run, c.tier, row_number() over (partition by c.tier order by c.created_at, c.id) - 1, c.id,
            c.conversation_id, coalesce(c.title, 'Untitled'), c.content, coalesce(c.message_count, 0), 0, 1,
-           length(c.content) / 4, c.created_at, coalesce(c.is_recent, false), 0, c.embedding
+           length(c.content) / 4, length(c.content), c.created_at, coalesce(c.is_recent, false), 0, c.embedding
     from (
         select *, case when chunk_tier in ('micro', 'macro') then chunk_tier else 'medium' end as tier
         from public.conversation_chunks where user_id = run.user_id

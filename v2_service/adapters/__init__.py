@@ -1,0 +1,1 @@
+"""The edges: database, Storage, language model, embeddings, web app. Counterpart: the ports in `contract.py`."""

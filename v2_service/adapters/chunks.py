@@ -1,0 +1,118 @@
+"""The staged generation of a run: chunks in, embeddings in, then one switch. Every write is fenced by the database.
+
+Counterpart: `migrations/0004_chunks_and_profile.sql`; legacy reads only what the switch has made live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from v2_service.adapters.answers import whole_number
+from v2_service.adapters.runs import Lease
+from v2_service.adapters.supabase import Rest, expect_written
+from v2_service.contract import Chunk, JsonValue, Tier
+from v2_service.errors import StoreRefused
+from v2_service.text import storable
+
+CHUNKING_VERSION = 1
+RECENT_DAYS = 180
+COLUMNS = "id,tier,position,conversation_id,title,content,message_count,chunk_index,total_chunks,token_count,"
+    "new_characters,created_at"
+
+
+@dataclass(frozen=True, slots=True)
+class StagedChunk:
+    """A staged row as the later steps read it."""
+
+    id: str
+    chunk: Chunk
+
+
+class Chunks:
+    """The staged generation of a run."""
+
+    def __init__(self, rest: Rest) -> None:
+        self._rest = rest
+
+    async def stage(self, lease: Lease, chunks: Sequence[Chunk], now: datetime) -> None:
+        """Add chunks; those that are there already stay."""
+        rows = [_row(chunk, now) for chunk in chunks]
+        written = await self._rest.call("v2_stage_chunks", {**lease.arguments, "p_rows": rows})
+        expect_written(written, len(rows), "chunks")
+
+    async def stage_existing(self, lease: Lease) -> int:
+        """For a refresh: copy the user's chunks, embeddings included. Returns how many are staged."""
+        return whole_number(await self._rest.call("v2_stage_existing", lease.arguments))
+
+    async def unembedded(self, lease: Lease, after: str | None, limit: int) -> list[StagedChunk]:
+        """The next chunks without an embedding, by id: a key, not an offset into a shrinking set (L-53)."""
+        query = {"embedding": "is.null", "order": "id", "limit": str(limit)}
+        if after is not None:
+            query["id"] = f"gt.{after}"
+        return await self._read(lease, query)
+
+    async def medium(self, lease: Lease, after: int, limit: int) -> list[StagedChunk]:
+        """The next medium chunks by position: the ones facts are extracted from."""
+        return await self._read(
+            lease,
+            {"tier": f"eq.{Tier.MEDIUM}", "position": f"gt.{after}", "order": "position", "limit": str(limit)},
+        )
+
+    async def _read(self, lease: Lease, query: Mapping[str, str]) -> list[StagedChunk]:
+        rows = await self._rest.select(
+            "pipeline_staged_chunks", {**query, "run_id": f"eq.{lease.run_id}", "select": COLUMNS}
+        )
+        return [StagedChunk(str(row["id"]), _chunk(row)) for row in rows]
+
+    async def write_embeddings(self, lease: Lease, vectors: Mapping[str, Sequence[float]]) -> None:
+        """Many vectors in one call, by chunk id."""
+        rows = [{"id": chunk_id, "embedding": list(vector)} for chunk_id, vector in vectors.items()]
+        written = await self._rest.call("v2_write_embeddings", {**lease.arguments, "p_rows": rows})
+        expect_written(written, len(rows), "embeddings")
+
+    async def switch(self, lease: Lease, patch: Mapping[str, object]) -> int:
+        """The staged generation becomes the user's chunks, in one transaction; returns how many they are."""
+        return whole_number(await self._rest.call("v2_switch_chunks", {**lease.arguments, "p_patch": dict(patch)}))
+
+    async def proof(self, run_id: str) -> dict[str, int]:
+        """Counts of what stands in the database for the run's user."""
+        answer = await self._rest.call("v2_proof", {"p_run": run_id})
+        if not isinstance(answer, dict):
+            raise StoreRefused("The database gave no counts.")
+        return {name: whole_number(value) for name, value in answer.items()}
+
+
+def _row(chunk: Chunk, now: datetime) -> dict[str, object]:
+    return {
+        "tier": str(chunk.tier),
+        "position": chunk.position,
+        "conversation_id": chunk.conversation_id,
+        "title": chunk.title,
+        "content": storable(chunk.content),
+        "message_count": chunk.message_count,
+        "chunk_index": chunk.chunk_index,
+        "total_chunks": chunk.total_chunks,
+        "token_count": chunk.token_count,
+        "new_characters": chunk.new_characters,
+        "created_at": chunk.created_at.isoformat(),
+        "is_recent": (now - chunk.created_at).days < RECENT_DAYS,
+        "chunking_version": CHUNKING_VERSION,
+    }
+
+
+def _chunk(row: Mapping[str, JsonValue]) -> Chunk:
+    return Chunk(
+        conversation_id=str(row["conversation_id"]),
+        title=str(row["title"]),
+        content=str(row["content"]),
+        tier=Tier(str(row["tier"])),
+        position=whole_number(row["position"]),
+        chunk_index=whole_number(row["chunk_index"]),
+        total_chunks=whole_number(row["total_chunks"]),
+        token_count=whole_number(row["token_count"]),
+        message_count=whole_number(row["message_count"]),
+        new_characters=whole_number(row["new_characters"]),
+        created_at=datetime.fromisoformat(str(row["created_at"])),
+    )

@@ -1,0 +1,108 @@
+"""The language model over the Messages API, direct or through Bedrock: one class, because the SDK speaks alike to both.
+
+Counterpart: `contract.Models`. Sampling settings are not sent: API version 2026-10-21 refuses them.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import anthropic
+from anthropic.types import Message, MessageParam, StopReason
+
+from v2_service.adapters.prompt import framed, parsed, repair_turn
+from v2_service.contract import ModelReply, ModelRequest, Outcome, Usage
+from v2_service.errors import ModelUnavailable
+from v2_service.settings import Settings
+
+# Every way in which an answer can end. pause_turn belongs to server tools, which are never asked for.
+ENDINGS: dict[StopReason, Outcome] = {
+    "end_turn": Outcome.OK,
+    "stop_sequence": Outcome.OK,
+    "tool_use": Outcome.INVALID,
+    "pause_turn": Outcome.INVALID,
+    "max_tokens": Outcome.TRUNCATED,
+    "refusal": Outcome.REFUSED,
+    "model_context_window_exceeded": Outcome.TOO_LONG,
+}
+TOO_LONG_STATUS = 413
+TOO_LONG_WORDS = ("prompt is too long", "input is too long", "context window", "too many tokens")
+SERVER_ERROR = 500
+
+
+class Client(Protocol):
+    """What both SDK clients have."""
+
+    @property
+    def messages(self) -> anthropic.resources.messages.AsyncMessages: ...
+
+    async def close(self) -> None: ...
+
+
+def new_direct_client(settings: Settings) -> anthropic.AsyncAnthropic:
+    """The client for the Messages API itself; retries are the SDK's alone (L-62)."""
+    key = settings.anthropic_api_key
+    return anthropic.AsyncAnthropic(
+        api_key=key.get_secret_value() if key else None,
+        base_url=settings.anthropic_base_url,
+        timeout=settings.model_timeout_seconds,
+        max_retries=settings.model_retries,
+    )
+
+
+class AnthropicModels:
+    """`contract.Models` over an SDK client."""
+
+    def __init__(self, client: anthropic.AsyncAnthropic | anthropic.AsyncAnthropicBedrock, model: str) -> None:
+        self._client = client
+        self._model = model
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """Ask, and once more when the answer does not obey the schema. Raises ModelUnavailable."""
+        question = framed(request)
+        turns: list[MessageParam] = [{"role": "user", "content": question.user}]
+        reply, text = await self._ask(request, question.system, turns)
+        if reply.outcome is not Outcome.INVALID or not text:
+            return reply
+        turns += [{"role": "assistant", "content": text}, {"role": "user", "content": repair_turn(reply.detail)}]
+        repaired, _ = await self._ask(request, question.system, turns)
+        return ModelReply(repaired.outcome, repaired.data, reply.usage + repaired.usage, repaired.detail)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def _ask(self, request: ModelRequest, system: str, turns: list[MessageParam]) -> tuple[ModelReply, str]:
+        try:
+            message = await self._client.messages.create(
+                model=self._model,
+                max_tokens=request.max_tokens,
+                system=system,
+                messages=turns,
+                output_config={"format": {"type": "json_schema", "schema": dict(request.schema)}},
+            )
+        except anthropic.APIStatusError as error:
+            return _refused_call(error), ""
+        except anthropic.APIConnectionError as error:
+            raise ModelUnavailable("The language model cannot be reached.") from error
+        except anthropic.AnthropicError as error:
+            raise ModelUnavailable("The language model's client failed.", transient=False) from error
+        return _reply(message, request)
+
+
+def _reply(message: Message, request: ModelRequest) -> tuple[ModelReply, str]:
+    usage = Usage(message.usage.input_tokens, message.usage.output_tokens, 1)
+    text = "".join(block.text for block in message.content if block.type == "text")
+    outcome = ENDINGS.get(message.stop_reason or "pause_turn", Outcome.INVALID)
+    if outcome is not Outcome.OK:
+        return ModelReply(outcome, None, usage, f"the answer ended with {message.stop_reason}"), text
+    data, reason = parsed(text, request.schema)
+    return ModelReply(Outcome.OK if data is not None else Outcome.INVALID, data, usage, reason), text
+
+
+def _refused_call(error: anthropic.APIStatusError) -> ModelReply:
+    """A call refused for its length is an outcome; any other refusal is an error."""
+    words = error.message.lower()
+    if error.status_code == TOO_LONG_STATUS or any(part in words for part in TOO_LONG_WORDS):
+        return ModelReply(Outcome.TOO_LONG, None, Usage(calls=1), "the question is longer than the model's window")
+    transient = error.status_code >= SERVER_ERROR or error.status_code in (408, 409, 429)
+    raise ModelUnavailable(f"The language model answered {error.status_code}.", transient) from error

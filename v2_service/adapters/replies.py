@@ -1,0 +1,81 @@
+"""Answers that were paid for, kept by the hash of the question: a resumed run asks the model only what is missing.
+
+Counterpart: any `contract.Models`, which this wraps. Kept for the time of the run, in the database, beside its chunks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from v2_service.adapters.supabase import Rest
+from v2_service.contract import JsonValue, ModelReply, ModelRequest, Models, Outcome, Usage
+from v2_service.text import storable_json
+
+PAGE = 500
+
+
+def request_hash(request: ModelRequest) -> str:
+    """SHA-256 over all that shapes the answer."""
+    text = json.dumps(asdict(request), sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Remembering:
+    """`contract.Models` that looks into the run's replies first."""
+
+    def __init__(self, models: Models, rest: Rest, run_id: str) -> None:
+        self._models = models
+        self._rest = rest
+        self._run_id = run_id
+        self._known: set[str] = set()
+
+    async def recall(self) -> int:
+        """Learn which questions earlier executions of this run have asked; returns how many."""
+        after = ""
+        while True:
+            query = {
+                "run_id": f"eq.{self._run_id}",
+                "request_hash": f"gt.{after}",
+                "select": "request_hash",
+                "order": "request_hash",
+                "limit": str(PAGE),
+            }
+            rows = await self._rest.select("pipeline_replies", query)
+            self._known.update(str(row["request_hash"]) for row in rows)
+            if not rows:
+                return len(self._known)
+            after = str(rows[-1]["request_hash"])
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """The kept answer, or a new one, which is kept before anybody sees it. Raises ModelUnavailable."""
+        key = request_hash(request)
+        if key in self._known:
+            query = {"run_id": f"eq.{self._run_id}", "request_hash": f"eq.{key}", "select": "reply"}
+            rows = await self._rest.select("pipeline_replies", query)
+            if rows and isinstance(rows[0]["reply"], dict):
+                return reply_from_json(rows[0]["reply"])
+        reply = await self._models.complete(request)
+        row = {"run_id": self._run_id, "request_hash": key, "step": request.step, "reply": reply_to_json(reply)}
+        await self._rest.insert("pipeline_replies", row, on_conflict="run_id,request_hash")
+        self._known.add(key)
+        return reply
+
+
+def reply_to_json(reply: ModelReply) -> JsonValue:
+    """A reply as one JSON object."""
+    return storable_json({**asdict(reply), "outcome": str(reply.outcome)})
+
+
+def reply_from_json(value: Mapping[str, JsonValue]) -> ModelReply:
+    """The reply that `reply_to_json` wrote."""
+    data, usage = value["data"], value["usage"]
+    counts = usage if isinstance(usage, dict) else {}
+    return ModelReply(
+        outcome=Outcome(str(value["outcome"])),
+        data=data if isinstance(data, dict) else None,
+        usage=Usage(**{name: count for name, count in counts.items() if isinstance(count, int)}),
+        detail=str(value["detail"]),
+    )

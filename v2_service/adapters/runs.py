@@ -1,0 +1,198 @@
+"""The run rows and everything a run writes: thin calls of the functions in `migrations/`, each fenced by the database.
+
+Counterpart: `jobs/` holds a `Lease` and never touches a table itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from v2_service.adapters.answers import only_row, whole_number
+from v2_service.adapters.supabase import Rest
+from v2_service.contract import JsonObject, JsonValue
+from v2_service.settings import Settings
+
+PIPELINE = "v2"
+ACTIVE = ("accepted", "running")
+RUN_COLUMNS = (
+    "id,user_id,pipeline,version,build,cohort,kind,status,step,progress,storage_path,idempotency_key,"
+    "conversation_count,message_count,counts,coverage,drops,usage,cost,error_code,error_message,callback_outcome,"
+    "created_at,started_at,updated_at,completed_at"
+)
+Run = dict[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What became of a request for an import: a new run, or the one that is there already."""
+
+    run_id: str
+    accepted: bool
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An import (with `storage_path`) or a refresh (without) that a caller asks for."""
+
+    user_id: str
+    storage_path: str | None = None
+    idempotency_key: str | None = None
+    cohort: str | None = None
+    conversation_count: int | None = None
+    message_count: int | None = None
+
+    @property
+    def kind(self) -> str:
+        return "import" if self.storage_path else "refresh"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write for a run: only the newest fence is accepted."""
+
+    run_id: str
+    user_id: str
+    fence: int
+    storage_path: str | None
+    previous: JsonObject
+    counts: JsonObject
+    switched: bool
+
+    @property
+    def arguments(self) -> dict[str, object]:
+        return {"p_run": self.run_id, "p_fence": self.fence}
+
+
+class Runs:
+    """Rows of pipeline_runs and the fenced writes. Every method raises StoreUnavailable or StoreRefused."""
+
+    def __init__(self, rest: Rest, settings: Settings, version: str) -> None:
+        self._rest = rest
+        self._settings = settings
+        self._version = version
+
+    async def claim(self, request: Request) -> Claim:
+        """Accept a run for the user, or join the active one. Raises UserUnknown."""
+        answer = await self._rest.call(
+            "v2_claim_run",
+            {
+                "p_user": request.user_id,
+                "p_kind": request.kind,
+                "p_storage_path": request.storage_path,
+                "p_idempotency_key": request.idempotency_key,
+                "p_version": self._version,
+                "p_build": self._settings.build,
+                "p_cohort": request.cohort,
+                "p_conversation_count": request.conversation_count,
+                "p_message_count": request.message_count,
+            },
+        )
+        row = only_row(answer)
+        return Claim(str(row["run_id"]), row["accepted"] is True, str(row["run_user"]))
+
+    async def take(self, run_id: str) -> Lease | None:
+        """Become the run's only writer; None when it is over."""
+        answer = await self._rest.call(
+            "v2_take_run",
+            {
+                "p_run": run_id,
+                "p_owner": self._settings.executor_id,
+                "p_lease_seconds": self._settings.lease_seconds,
+            },
+        )
+        if not answer:
+            return None
+        row = only_row(answer)
+        path, previous, counts = row["storage_path"], row["previous"], row["counts"]
+        return Lease(
+            run_id=str(row["id"]),
+            user_id=str(row["user_id"]),
+            fence=whole_number(row["fence"]),
+            storage_path=path if isinstance(path, str) else None,
+            previous=previous if isinstance(previous, dict) else {},
+            counts=counts if isinstance(counts, dict) else {},
+            switched=row["switched_at"] is not None,
+        )
+
+    async def get(self, run_id: str) -> Run | None:
+        """One run, or None."""
+        rows = await self._rest.select("pipeline_runs", {"id": f"eq.{run_id}", "select": RUN_COLUMNS})
+        return rows[0] if rows else None
+
+    async def get_by_key(self, key: str) -> Run | None:
+        """The run that was accepted under an idempotency key, or None."""
+        keys = await self._rest.select("pipeline_run_keys", {"idempotency_key": f"eq.{key}", "select": "run_id"})
+        return await self.get(str(keys[0]["run_id"])) if keys else None
+
+    async def silent(self, now: datetime) -> list[str]:
+        """Active runs whose worker let the lease run out, oldest first, at most 100."""
+        moment = now.isoformat()
+        rows = await self._rest.select(
+            "pipeline_runs",
+            {
+                "status": f"in.({','.join(ACTIVE)})",
+                "or": f"(lease_expires_at.is.null,lease_expires_at.lt.{moment})",
+                "select": "id",
+                "order": "created_at",
+                "limit": "100",
+            },
+        )
+        return [str(row["id"]) for row in rows]
+
+    async def report(self, lease: Lease, step: str, stage: str, progress: int, counts: Mapping[str, object]) -> int:
+        """Step, progress (0-100, never backwards) and counts; returns the progress that stands."""
+        reached = await self._rest.call(
+            "v2_report_run",
+            {
+                **lease.arguments,
+                "p_step": step,
+                "p_stage": stage,
+                "p_progress": progress,
+                "p_lease_seconds": self._settings.lease_seconds,
+                "p_counts": dict(counts),
+            },
+        )
+        return whole_number(reached)
+
+    async def heartbeat(self, lease: Lease) -> None:
+        """Renew the lease. Raises StaleRun when there is none any more."""
+        await self._rest.call("v2_heartbeat", {**lease.arguments, "p_lease_seconds": self._settings.lease_seconds})
+
+    async def write_profile(self, lease: Lease, patch: Mapping[str, object]) -> None:
+        """Patch the user's profile."""
+        await self._rest.call("v2_write_profile", {**lease.arguments, "p_patch": dict(patch)})
+
+    async def finish(self, lease: Lease, outcome: Mapping[str, object], profile: Mapping[str, object]) -> None:
+        """End the run and patch the profile in one transaction."""
+        await self._rest.call(
+            "v2_finish_run", {**lease.arguments, "p_outcome": dict(outcome), "p_profile": dict(profile)}
+        )
+
+    async def stop(self, run_id: str, status: str, message: str) -> str | None:
+        """End an active run from outside; returns the status that stands afterwards, None for an unknown run."""
+        answer = await self._rest.call("v2_stop_run", {"p_run": run_id, "p_status": status, "p_message": message})
+        return answer if isinstance(answer, str) else None
+
+    async def mark_callback(self, run_id: str, before: str | None, after: str) -> bool:
+        """Move the callback's outcome; False when it was not at `before`."""
+        moved = await self._rest.call("v2_mark_callback", {"p_run": run_id, "p_from": before, "p_to": after})
+        return moved is True
+
+    async def latest_facts(self, user_id: str) -> JsonObject | None:
+        """The consolidated facts of the user's last finished run (S-31)."""
+        rows = await self._rest.select(
+            "pipeline_runs",
+            {
+                "user_id": f"eq.{user_id}",
+                "facts": "not.is.null",
+                "status": "in.(complete,degraded)",
+                "select": "facts",
+                "order": "completed_at.desc",
+                "limit": "1",
+            },
+        )
+        facts = rows[0]["facts"] if rows else None
+        return facts if isinstance(facts, dict) else None

@@ -1,0 +1,143 @@
+"""What can go wrong in the service, as one tree; `processors/errors.py` has the pure pipeline's own.
+
+V2Error
+├── SettingsInvalid          the environment, all problems in one text
+├── RequestRefused           the caller's fault, with its HTTP status
+│   ├── UserIdInvalid        400
+│   ├── StoragePathRefused   400
+│   ├── KeyInvalid           400
+│   ├── UserUnknown          404
+│   ├── RunUnknown           404
+│   ├── KeyReused            409
+│   └── BodyTooLarge         413
+└── ServiceFailed            somebody we depend on; `transient` says whether trying again may help
+    ├── StoreUnavailable     no answer, or a 5xx, from the database or Storage
+    ├── StoreRefused         the database refused a read or a write
+    ├── StaleRun             the run was cancelled, finished or taken over: this worker must stop
+    ├── ExportMissing        no such object in Storage
+    ├── ExportTooLarge       larger than the limit
+    ├── ModelUnavailable     no answer from the language model
+    ├── EmbeddingsUnavailable
+    ├── CallbackFailed       the web app did not take the news
+    └── ImportFailed         the pipeline's own verdict: nothing to import, no proof of the result
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+
+class V2Error(Exception):
+    """`code` is stable and for machines, `sentence` is for the person whose import it is."""
+
+    code = "v2_error"
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+    def __reduce__(self) -> tuple[type[V2Error], tuple[object, ...]]:
+        """Errors are stored with a failed step, so they must survive pickling."""
+        return type(self), tuple(self.args)
+
+
+class SettingsInvalid(V2Error):
+    """The environment does not make valid settings."""
+
+    code = "settings_invalid"
+
+
+class RequestRefused(V2Error):
+    """A request that cannot be served as it is."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+
+class UserIdInvalid(RequestRefused):
+    code = "user_id_invalid"
+
+
+class StoragePathRefused(RequestRefused):
+    code = "storage_path_refused"
+
+
+class KeyInvalid(RequestRefused):
+    code = "idempotency_key_invalid"
+
+
+class UserUnknown(RequestRefused):
+    code = "user_unknown"
+    status = HTTPStatus.NOT_FOUND
+
+
+class RunUnknown(RequestRefused):
+    code = "run_unknown"
+    status = HTTPStatus.NOT_FOUND
+
+
+class KeyReused(RequestRefused):
+    code = "idempotency_key_reused"
+    status = HTTPStatus.CONFLICT
+
+
+class BodyTooLarge(RequestRefused):
+    code = "body_too_large"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class ServiceFailed(V2Error):
+    """Somebody we depend on failed."""
+
+    code = "service_failed"
+    transient = False
+
+
+class StoreUnavailable(ServiceFailed):
+    code = "store_unavailable"
+    transient = True
+
+
+class StoreRefused(ServiceFailed):
+    code = "store_refused"
+
+
+class StaleRun(ServiceFailed):
+    code = "stale_run"
+
+
+class ExportMissing(ServiceFailed):
+    code = "export_missing"
+
+
+class ExportTooLarge(ServiceFailed):
+    code = "export_too_large"
+
+
+class ModelUnavailable(ServiceFailed):
+    """`transient` is set per error: an overload may pass, a bad key will not."""
+
+    code = "model_unavailable"
+
+    def __init__(self, sentence: str, transient: bool = True) -> None:
+        super().__init__(sentence)
+        self.args = (sentence, transient)
+        self.transient = transient
+
+
+class EmbeddingsUnavailable(ModelUnavailable):
+    code = "embeddings_unavailable"
+
+
+class CallbackFailed(ServiceFailed):
+    code = "callback_failed"
+
+
+class ImportFailed(ServiceFailed):
+    """`reason` is the error code that the run row gets."""
+
+    code = "import_failed"
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.args = (reason, sentence)
+        self.code = reason

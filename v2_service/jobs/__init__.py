@@ -1,0 +1,1 @@
+"""The durable import: DBOS steps that join `processors/` with `adapters/`."""

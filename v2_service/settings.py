@@ -1,0 +1,175 @@
+"""Environment -> one frozen value, checked whole: every missing or invalid variable is named in one error.
+
+Counterpart: nothing else in this room reads the environment.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from v2_service.errors import SettingsInvalid
+
+MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """Everything v2 can be told. Names without `V2_` are shared with the monolith or with an SDK."""
+
+    model_config = SettingsConfigDict(env_prefix="V2_", frozen=True, extra="ignore", populate_by_name=True)
+
+    supabase_url: str = Field(
+        validation_alias="SUPABASE_URL", description="base of PostgREST and Storage, for example https://x.supabase.co"
+    )
+    supabase_service_key: SecretStr = Field(
+        validation_alias="SUPABASE_SERVICE_KEY", min_length=1, description="service-role key of that project"
+    )
+    anthropic_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias="ANTHROPIC_API_KEY",
+        description="key of the language model; needed unless USE_BEDROCK is set",
+    )
+    anthropic_base_url: str | None = Field(
+        default=None, validation_alias="ANTHROPIC_BASE_URL", description="another address for the Messages API"
+    )
+    use_bedrock: bool = Field(
+        default=False,
+        validation_alias="USE_BEDROCK",
+        description="ask the language model through Bedrock instead of directly",
+    )
+    aws_region: str = Field(default="us-east-1", validation_alias="AWS_REGION", description="Bedrock region")
+    aws_access_key_id: SecretStr | None = Field(
+        default=None,
+        validation_alias="AWS_ACCESS_KEY_ID",
+        description="Bedrock credentials; without both, boto3 looks in its other places (role, profile)",
+    )
+    aws_secret_access_key: SecretStr | None = Field(
+        default=None, validation_alias="AWS_SECRET_ACCESS_KEY", description="Bedrock credentials"
+    )
+    bedrock_endpoint: str | None = Field(
+        default=None, validation_alias="AWS_ENDPOINT_URL_BEDROCK_RUNTIME", description="another address for Bedrock"
+    )
+    embedding_model: str = Field(
+        default="amazon.titan-embed-text-v2:0",
+        validation_alias="BEDROCK_EMBEDDING_MODEL_ID",
+        min_length=1,
+        description="embedding model; the monolith's search must use the same one",
+    )
+    web_app_url: str | None = Field(
+        default=None,
+        validation_alias="VERCEL_API_URL",
+        description="base of the web app's completion callback; unset means no callback",
+    )
+    web_app_key: SecretStr | None = Field(
+        default=None, validation_alias="RLM_API_KEY", description="bearer key sent with that callback"
+    )
+    port: int = Field(default=8002, validation_alias="PORT", ge=0, le=65535, description="port to listen on; 0 is any")
+    extraction_concurrency: int = Field(
+        default=3,
+        validation_alias="FACT_EXTRACTION_CONCURRENCY",
+        ge=1,
+        le=50,
+        description="fact extractions that one import runs at once (3 for 512 MB, 5 for 2 GB)",
+    )
+    system_database_url: SecretStr | None = Field(
+        default=None,
+        validation_alias="DBOS_SYSTEM_DATABASE_URL",
+        description="PostgreSQL for the checkpoints of jobs; unset means SQLite under V2_STATE_DIR",
+    )
+
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    state_dir: Path = Field(
+        default=Path(".state/v2"), description="folder for checkpoints and for exports while they are read"
+    )
+    build: str = Field(default="dev", description="build id shown by /health, /metrics and every run")
+    executor_id: str = Field(
+        default="v2",
+        min_length=1,
+        description="this worker's name: keep it over restarts, give each worker on one database another",
+    )
+    full_pass_min_conversations: int = Field(
+        default=50, ge=0, description="imports with fewer conversations get no full pass (facts, MEMORY)"
+    )
+    model: str = Field(default="claude-haiku-4-5-20251001", min_length=1, description="language model, asked directly")
+    bedrock_model: str = Field(
+        default="us.anthropic.claude-haiku-4-5-20251001-v1:0",
+        min_length=1,
+        description="language model's id on Bedrock",
+    )
+    model_timeout_seconds: float = Field(default=60.0, gt=0, description="limit of one model or embedding call")
+    model_retries: int = Field(
+        default=4, ge=0, le=10, description="the SDK's own retries of one call (429, 529, 5xx, no connection)"
+    )
+    price_input: float = Field(default=1.0, ge=0, description="US dollars per million input tokens")
+    price_output: float = Field(default=5.0, ge=0, description="US dollars per million output tokens")
+    price_embedding: float = Field(default=0.02, ge=0, description="US dollars per million embedded tokens")
+    prices_as_of: str = Field(default="2026-11-22", description="day on which these prices were looked up")
+    running_imports: int = Field(default=5, ge=1, le=100, description="imports that run at once; others wait")
+    embedding_concurrency: int = Field(default=5, ge=1, le=50, description="embedding calls at once per import")
+    request_timeout_seconds: float = Field(default=60.0, gt=0, description="limit of one database or Storage request")
+    max_export_bytes: int = Field(default=5 * 1024 * MIB, ge=1, description="largest export that is downloaded")
+    max_body_bytes: int = Field(
+        default=64 * MIB, ge=1, description="largest request body (inline conversations); larger ones get 413"
+    )
+    buckets: tuple[str, ...] = Field(
+        default=("user-imports", "imports"),
+        min_length=1,
+        description="buckets from which exports may be read, as a JSON list; inline ones are stored in the first",
+    )
+    lease_seconds: int = Field(
+        default=120, ge=5, description="a run whose worker was silent for so long is taken up again"
+    )
+    shutdown_seconds: float = Field(
+        default=25.0, ge=0, description="time for running steps to finish after SIGTERM; runs resume at the next start"
+    )
+
+    @field_validator("supabase_url", "anthropic_base_url", "bedrock_endpoint", "web_app_url")
+    @classmethod
+    def _is_http(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/") if value is not None else None
+
+    @model_validator(mode="after")
+    def _has_a_model(self) -> Self:
+        if not self.use_bedrock and not (self.anthropic_api_key and self.anthropic_api_key.get_secret_value()):
+            raise ValueError("ANTHROPIC_API_KEY: is needed unless USE_BEDROCK is set")
+        return self
+
+    @property
+    def checkpoints_url(self) -> str:
+        """Where DBOS keeps its checkpoints."""
+        if self.system_database_url is not None:
+            return self.system_database_url.get_secret_value()
+        return f"sqlite:///{self.state_dir.resolve() / 'jobs.sqlite'}"
+
+    @property
+    def model_name(self) -> str:
+        """The model id that requests carry, and that the run's cost record names."""
+        return self.bedrock_model if self.use_bedrock else self.model
+
+
+def load_settings() -> Settings:
+    """Settings from the environment. Raises SettingsInvalid naming every problem, never a value."""
+    try:
+        return Settings()  # type: ignore[call-arg]  # values come from the environment
+    except ValidationError as error:
+        raise SettingsInvalid("\n".join(problems(error))) from None
+
+
+def problems(error: ValidationError) -> list[str]:
+    """One line per problem: the variable and what is wrong with it."""
+    return [
+        f"{_variable(problem['loc'])}{problem['msg'].removeprefix('Value error, ')}"
+        for problem in error.errors(include_input=False, include_url=False, include_context=False)
+    ]
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    if not location:
+        return ""
+    name = str(location[0])
+    return f"{name if name.isupper() else 'V2_' + name.upper()}: "
