@@ -18,8 +18,10 @@ from v2_service.text import storable
 
 CHUNKING_VERSION = 1
 RECENT_DAYS = 180
-COLUMNS = "id,tier,position,conversation_id,title,content,message_count,chunk_index,total_chunks,token_count,"
+COLUMNS = (
+    "id,tier,position,conversation_id,title,content,message_count,chunk_index,total_chunks,token_count,"
     "new_characters,created_at"
+)
 
 
 @dataclass(frozen=True, slots=True)
