@@ -16,7 +16,7 @@ WAIT_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One request as it came in: `target` is as on the request line, `path` and `query` are split, the query decoded."""
+    """One request as it came in. `target` is the request line's; `path` and `query` are split, the query decoded."""
 
     method: str
     target: str
@@ -51,6 +51,7 @@ class Recorder:
         self._answer = answer
         self._seen: list[Recorded] = []
         self._arrival = threading.Condition()
+        self._stopped = False
         recorder = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -75,6 +76,9 @@ class Recorder:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     def _reply(self, handler: BaseHTTPRequestHandler, request: Recorded) -> None:
+        if self._stopped:
+            handler.close_connection = True  # a connection kept alive from before falls silent too
+            return
         with self._arrival:  # one at a time: the record and the state behind the answers stay in the same order
             self._seen.append(request)
             answer = self._answer(request)
@@ -110,6 +114,14 @@ class Recorder:
             raise TimeoutError("the awaited request never came")
         return request
 
+    def stop(self) -> None:
+        """Close the port: from now on nobody answers. Does nothing the second time."""
+        if not self._stopped:
+            self._stopped = True
+            self._server.shutdown()
+            self._server.server_close()
+            self._thread.join()
+
     def __enter__(self) -> Recorder:
         self._thread.start()
         return self
@@ -117,6 +129,4 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self.stop()

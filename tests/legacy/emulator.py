@@ -45,8 +45,8 @@ class Emulator:
         self.rules: list[Rule] = []
         self._ids = 0
 
-    def on(self, wanted: str, answer: Answer, *, after: int = 0) -> None:
-        """Answer requests with this label so from now on, once `after` of them have been answered as usual."""
+    def on(self, wanted: str, answer: Answer, *, after: int = 0, times: int = 1_000_000) -> None:
+        """Answer requests with this label so from now on: `times` of them, once `after` have been answered as usual."""
         passed = 0
 
         def rule(request: Recorded) -> Answer | None:
@@ -54,7 +54,7 @@ class Emulator:
             if label(request) != wanted:
                 return None
             passed += 1
-            return answer if passed > after else None
+            return answer if after < passed <= after + times else None
 
         self.rules.append(rule)
 
@@ -134,7 +134,7 @@ def _fits(row: Row, column: str, condition: str) -> bool:
 
 def _shaped(rows: list[Row], query: dict[str, str]) -> list[Row]:
     if "order" in query:
-        rows = sorted(rows, key=lambda row: str(row[query["order"].removesuffix(".desc")]), reverse=True)
+        rows = sorted(rows, key=lambda row: str(row.get(query["order"].removesuffix(".desc"))), reverse=True)
     rows = rows[: int(query.get("limit", "1000"))]
     if query["select"] == "*":
         return rows
