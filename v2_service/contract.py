@@ -55,8 +55,8 @@ class Conversation:
 class Chunk:
     """A piece of one conversation. `position` orders a whole import's chunks, per tier; `token_count` is estimated.
 
-    `new_characters` counts the active-path text that this medium chunk is the first to hold (0 in the other tiers). Over
-    a conversation it adds up to `Conversation.text_length`, so coverage is a sum over the chunks that were answered.
+    `new_characters` counts the active-path text that this medium chunk is the first to hold (0 in the other tiers).
+    Over a conversation it adds up to `Conversation.text_length`: coverage is a sum over the chunks that were answered.
     """
 
     conversation_id: str
