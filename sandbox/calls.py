@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import asdict, dataclass
-from typing import TypedDict
+from dataclasses import dataclass
 
 from sandbox.faults import AREAS, Area
 
@@ -20,12 +19,13 @@ class Call:
     status: int
 
 
-class AreaReport(TypedDict):
+@dataclass(frozen=True, slots=True)
+class AreaReport:
     """One area as the control plane shows it."""
 
     requests: int
     by_status: dict[str, int]
-    latest: list[dict[str, str | int]]
+    latest: list[Call]
 
 
 class CallLog:
@@ -51,7 +51,7 @@ class CallLog:
             area: AreaReport(
                 requests=self._statuses[area].total(),
                 by_status={str(status): count for status, count in sorted(self._statuses[area].items())},
-                latest=[asdict(call) for call in self._latest[area]],
+                latest=list(self._latest[area]),
             )
             for area in AREAS
         }

@@ -1,10 +1,12 @@
-"""The two running things that every stand-in reaches through `request.app.state`: its faults and its call log."""
+"""The running things that the stand-ins share, reached through `request.app.state`."""
 
 from __future__ import annotations
 
 from fastapi import Request
 
+from sandbox.callbacks import Callbacks
 from sandbox.calls import CallLog
+from sandbox.database import Database
 from sandbox.faults import FaultDesk
 
 
@@ -20,3 +22,17 @@ def calls_of(request: Request) -> CallLog:
     log = request.app.state.calls
     assert isinstance(log, CallLog)
     return log
+
+
+def database_of(request: Request) -> Database:
+    """The superuser's database of the running sandbox (`app.state.database`)."""
+    database = request.app.state.database
+    assert isinstance(database, Database)
+    return database
+
+
+def callbacks_of(request: Request) -> Callbacks:
+    """The callbacks received by the running sandbox (`app.state.callbacks`)."""
+    callbacks = request.app.state.callbacks
+    assert isinstance(callbacks, Callbacks)
+    return callbacks

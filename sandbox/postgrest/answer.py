@@ -1,0 +1,144 @@
+"""Turns a plan and the one row its statement gave into status, headers and body; and any error into the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import quote
+
+from sandbox.postgrest.errors import RangeError, RestError, not_a_single_row
+from sandbox.postgrest.plan import Action, Plan
+from sandbox.postgrest.request import OBJECT_MEDIA
+
+Header = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What every statement answers: total is None unless counted, inserted unless rows were merged."""
+
+    total: int | None
+    rows: int
+    inserted: int | None
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, ready to send."""
+
+    status: int
+    headers: Sequence[Header]
+    body: bytes = b""
+
+
+def answer(plan: Plan, row: Row) -> Answer:
+    """The answer to a request that the database carried out.
+
+    Raises RestError when the rows found do not fit what was asked; the transaction must then be rolled back.
+    """
+    if plan.media == OBJECT_MEDIA and row.rows != 1 and _shows_rows(plan) and not plan.void:
+        raise not_a_single_row(row.rows)
+    if plan.action is Action.REPLACE and row.rows != 1:
+        raise RestError(HTTPStatus.BAD_REQUEST, "PGRST115", "Payload values do not match URL in primary key column(s)")
+    status = _status(plan, row)
+    headers = [*_headers(plan, row), *_applied(plan)]
+    if not _shows_rows(plan) or plan.void:
+        return Answer(status, headers)
+    headers.append(("Content-Type", f"{plan.media}; charset=utf-8"))
+    return Answer(status, headers, b"" if plan.request.method == "HEAD" else row.body.encode())
+
+
+def refusal(error: RestError, plan_media: str | None = None) -> Answer:
+    """The answer to a request that was not carried out."""
+    headers = [("Content-Type", "application/json; charset=utf-8"), *error.headers]
+    if plan_media == OBJECT_MEDIA and error.code == "PGRST116":
+        headers.append(("Content-Type", f"{OBJECT_MEDIA}; charset=utf-8"))
+    body = json.dumps(error.body(), ensure_ascii=False, separators=(",", ":")).encode()
+    return Answer(error.status, headers, body)
+
+
+def content_range(first: int, last: int, total: int | None) -> str:
+    """RFC 9110 section 14.4 with rows for bytes; a star where nothing is known or nothing is there."""
+    shown = f"{first}-{last}" if total != 0 and first <= last else "*"
+    return f"{shown}/{'*' if total is None else total}"
+
+
+def _shows_rows(plan: Plan) -> bool:
+    return plan.action in (Action.READ, Action.CALL) or plan.preferences.wants_rows
+
+
+def _status(plan: Plan, row: Row) -> int:
+    match plan.action:
+        case Action.CREATE:
+            merged = plan.preferences.resolution == "merge-duplicates" and row.inserted == 0
+            return HTTPStatus.OK if merged else HTTPStatus.CREATED
+        case Action.REPLACE:
+            shown = HTTPStatus.OK if plan.preferences.wants_rows else HTTPStatus.NO_CONTENT
+            return HTTPStatus.CREATED if row.inserted else shown
+        case Action.UPDATE | Action.DELETE:
+            return HTTPStatus.OK if plan.preferences.wants_rows else HTTPStatus.NO_CONTENT
+        case Action.READ | Action.CALL:
+            return _range_status(plan, row)
+
+
+def _range_status(plan: Plan, row: Row) -> int:
+    if plan.void:
+        return HTTPStatus.NO_CONTENT
+    if row.total is None:
+        return HTTPStatus.OK
+    if plan.window.offset > row.total:
+        raise RangeError(
+            f"An offset of {plan.window.offset} was requested, but there are only {row.total} rows.",
+            headers=(*_headers(plan, row), *_applied(plan)),
+        )
+    return HTTPStatus.PARTIAL_CONTENT if row.rows < row.total else HTTPStatus.OK
+
+
+def _headers(plan: Plan, row: Row) -> Iterable[Header]:
+    counted = row.rows if plan.preferences.count is not None else None
+    match plan.action:
+        case Action.CREATE:
+            if plan.location_table is not None and row.rows == 1:
+                yield "Location", _location(plan.location_table, row.body)
+            yield "Content-Range", content_range(1, 0, counted)
+        case Action.UPDATE:
+            yield "Content-Range", content_range(0, row.rows - 1, counted)
+        case Action.DELETE:
+            yield "Content-Range", content_range(1, 0, counted)
+        case Action.READ:
+            yield "Content-Range", _window_range(plan, row)
+            yield "Content-Location", plan.request.location()
+        case Action.CALL if not plan.void:
+            yield "Content-Range", _window_range(plan, row)
+        case _:
+            pass
+
+
+def _window_range(plan: Plan, row: Row) -> str:
+    first = plan.window.offset
+    return content_range(first, first + row.rows - 1, row.total)
+
+
+def _location(table: str, body: str) -> str:
+    row = json.loads(body)[0]
+    keys = "&".join(f"{quote(key)}=eq.{quote(str(value))}" for key, value in row.items())
+    return f"/{table}?{keys}"
+
+
+APPLIED = {
+    Action.READ: ("count", "tx"),
+    Action.CALL: ("count", "tx"),
+    Action.CREATE: ("resolution", "return", "count", "tx"),
+    Action.REPLACE: ("return", "count", "tx"),
+    Action.UPDATE: ("return", "count", "tx"),
+    Action.DELETE: ("return", "count", "tx"),
+}
+
+
+def _applied(plan: Plan) -> Iterable[Header]:
+    applied = plan.preferences.applied(*APPLIED[plan.action])
+    if applied:
+        yield "Preference-Applied", applied

@@ -1,0 +1,51 @@
+"""One request as the planner takes it, whatever server received it. Counterpart: `answer.Answer`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, unquote_plus
+
+OBJECT_MEDIA = "application/vnd.pgrst.object+json"
+JSON_MEDIA = "application/json"
+CSV_MEDIA = "text/csv"
+# What Accept may name, and the form in which the answer is then made.
+MEDIA = {
+    "*/*": JSON_MEDIA,
+    "application/*": JSON_MEDIA,
+    JSON_MEDIA: JSON_MEDIA,
+    "application/vnd.pgrst.object": OBJECT_MEDIA,
+    OBJECT_MEDIA: OBJECT_MEDIA,
+    "text/*": CSV_MEDIA,
+    CSV_MEDIA: CSV_MEDIA,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`path` has no prefix and no query; `headers` are pairs with lower-case names."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Sequence[tuple[str, str]] = ()
+    body: bytes = b""
+
+    def header(self, name: str) -> str | None:
+        """The first header of that (lower-case) name."""
+        return next((value for key, value in self.headers if key == name), None)
+
+    def all_headers(self, name: str) -> list[str]:
+        return [value for key, value in self.headers if key == name]
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """The query as decoded pairs in their order."""
+        parts = (part.partition("=") for part in self.query.split("&") if part)
+        return [(unquote_plus(key), unquote_plus(value)) for key, _, value in parts]
+
+    def location(self) -> str:
+        """Path and query in the canonical form of Content-Location: sorted, encoded again."""
+        # select, order and the rest are all sorted by name, equal names keep their order.
+        listed = sorted(self.pairs(), key=lambda pair: pair[0])
+        query = "&".join(f"{quote(key, safe='-_.~')}={quote(value, safe='-_.~')}" for key, value in listed)
+        return f"{self.path}?{query}" if query else self.path

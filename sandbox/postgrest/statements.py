@@ -1,0 +1,280 @@
+"""Joins generated parts into one statement per request. PostgreSQL makes the JSON itself, so the bytes are its own.
+
+Every statement answers one row: total, rows, inserted, body. Counterpart: `answer`, which reads that row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import LiteralString
+
+from psycopg.sql import SQL, Composable, Composed, Identifier
+
+from sandbox.postgrest.catalog import Catalog, Function, Table
+from sandbox.postgrest.model import Condition, Query, Window
+from sandbox.postgrest.request import CSV_MEDIA, OBJECT_MEDIA
+from sandbox.postgrest.sqlgen import Generator, Parameters, from_catalog, join, names, window
+
+ROWS = SQL("coalesce(json_agg(_postgrest_t), '[]')::text")
+FIRST_ROW = SQL("coalesce((json_agg(_postgrest_t)->0)::text, 'null')")
+SCALARS = SQL("coalesce(json_agg(_postgrest_t.pgrst_scalar), '[]')::text")
+FIRST_SCALAR = SQL("coalesce((json_agg(_postgrest_t.pgrst_scalar)->0)::text, 'null')")
+NOTHING = SQL("''::text")
+CSV = SQL(
+    "(SELECT coalesce(string_agg(k, ','), '') FROM (SELECT json_object_keys(r) AS k FROM"
+    " (SELECT row_to_json(one) AS r FROM pgrst_source one LIMIT 1) head) keys)"
+    " || E'\\n' || coalesce(string_agg(substring(_postgrest_t::text, 2, length(_postgrest_t::text) - 2), E'\\n'), '')"
+)
+NO_NUMBER = SQL("null::bigint")
+INSERTED = SQL("nullif(current_setting('pgrst.inserted', true), '')::bigint")
+CALLED = SQL("pgrst_call")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL with its parameters, ready to run."""
+
+    text: Composed
+    values: tuple[str | bytes, ...]
+
+
+def target(catalog: Catalog, name: str) -> Composed:
+    """A relation or function with its schema."""
+    return Identifier(catalog.schema) + SQL(".") + Identifier(name)
+
+
+def rows_as(media: str) -> SQL:
+    """How the rows of a result become the body."""
+    return {OBJECT_MEDIA: FIRST_ROW, CSV_MEDIA: CSV}.get(media, ROWS)
+
+
+def read(catalog: Catalog, table: Table, query: Query, rows: Window, *, counted: bool, body: SQL) -> Statement:
+    """SELECT."""
+    parameters = Parameters()
+    source = target(catalog, table.name)
+    make = Generator(source, table.columns, parameters)
+    selected = (
+        SQL("SELECT ")
+        + make.select_list(query.select)
+        + SQL(" FROM ")
+        + source
+        + make.where(query.conditions)
+        + make.order(query.order)
+        + window(rows)
+    )
+    total: Composable = NO_NUMBER
+    if counted:
+        where = make.where(query.conditions)
+        total = SQL("(SELECT count(*) FROM (SELECT 1 FROM ") + source + where + SQL(") counted)")
+    return _answering(selected, parameters, body, total=total)
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """What an insert does about rows that are there already."""
+
+    columns: tuple[str, ...]
+    merge: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write returns, and how."""
+
+    returning: tuple[str, ...] | None  # these columns; None is the query's select list
+    body: SQL
+
+
+def insert(
+    catalog: Catalog,
+    table: Table,
+    columns: Sequence[str],
+    payload: bytes,
+    query: Query,
+    written: Written,
+    conflict: Conflict | None,
+    same_as: Sequence[Condition] = (),
+) -> Statement:
+    """INSERT of one object or an array of them; `same_as` are conditions that the new rows must meet (PUT)."""
+    parameters = Parameters()
+    source = target(catalog, table.name)
+    statement = SQL("INSERT INTO ") + source
+    if columns:
+        statement += SQL("(") + names(columns) + SQL(") ")
+        statement += _from_payload(parameters, payload, table.columns, columns, "json_to_recordset")
+        make = Generator(SQL("pgrst_body"), table.columns, parameters)
+        tests: list[Composable] = [make.condition(condition) for condition in same_as]
+        if conflict is not None and conflict.merge:
+            tests.append(_tally("+ 1", "0"))
+        if tests:
+            statement += SQL(" WHERE ") + join(" AND ", tests)
+    else:
+        statement += SQL(" DEFAULT VALUES")
+    if conflict is not None and conflict.columns:
+        statement += SQL(" ON CONFLICT(") + names(conflict.columns) + SQL(")") + _on_conflict(conflict, columns)
+    statement += _returning(source, table.columns, parameters, query, written)
+    return _answering(statement, parameters, written.body, inserted=INSERTED)
+
+
+def update(
+    catalog: Catalog, table: Table, columns: Sequence[str], payload: bytes, query: Query, written: Written
+) -> Statement:
+    """UPDATE of all rows that meet the query's conditions; nothing when the body names no column."""
+    parameters = Parameters()
+    source = target(catalog, table.name)
+    make = Generator(source, table.columns, parameters)
+    if columns:
+        assigned = [Identifier(column) + SQL(" = pgrst_body.") + Identifier(column) for column in columns]
+        statement = (
+            SQL("UPDATE ")
+            + source
+            + SQL(" SET ")
+            + join(", ", assigned)
+            + _body_source(parameters, payload, table.columns, columns, "json_to_record")
+            + make.where(query.conditions)
+            + _returning(source, table.columns, parameters, query, written)
+        )
+    else:
+        listed = make.select_list(query.select) if written.returning is None else SQL("1")
+        statement = SQL("SELECT ") + listed + SQL(" FROM ") + source + SQL(" WHERE false")
+    return _answering(statement, parameters, written.body)
+
+
+def delete(catalog: Catalog, table: Table, query: Query, written: Written) -> Statement:
+    """DELETE of all rows that meet the query's conditions."""
+    parameters = Parameters()
+    source = target(catalog, table.name)
+    make = Generator(source, table.columns, parameters)
+    statement = SQL("DELETE FROM ") + source + make.where(query.conditions)
+    statement += _returning(source, table.columns, parameters, query, written)
+    return _answering(statement, parameters, written.body)
+
+
+def call(
+    catalog: Catalog,
+    function: Function,
+    given: Sequence[str],
+    payload: bytes,
+    query: Query,
+    rows: Window,
+    *,
+    counted: bool,
+    media: str,
+) -> Statement:
+    """A function's call with named arguments out of a JSON object, or with the whole body when it takes that."""
+    parameters = Parameters()
+    make = Generator(CALLED, function.columns, parameters)
+    scalar = function.returns != "composite"
+    source = _call_source(catalog, function, given, payload, parameters)
+    conditions = make.where(query.conditions)
+    listed = SQL("pgrst_call AS pgrst_scalar") if scalar else make.select_list(query.select)
+    statement = SQL("SELECT ") + listed + source + conditions + make.order(query.order) + window(rows)
+    total: Composable = NO_NUMBER
+    if counted:
+        again = _call_source(catalog, function, given, payload, parameters) + make.where(query.conditions)
+        total = SQL("(SELECT count(*) FROM (SELECT 1") + again + SQL(") counted)")
+    return _answering(statement, parameters, _call_body(function, media, scalar=scalar), total=total)
+
+
+def _call_body(function: Function, media: str, *, scalar: bool) -> SQL:
+    if function.returns == "void":
+        return NOTHING
+    if scalar:
+        return SCALARS if function.is_set and media != OBJECT_MEDIA else FIRST_SCALAR
+    return rows_as(media) if function.is_set else FIRST_ROW
+
+
+def _call_source(
+    catalog: Catalog, function: Function, given: Sequence[str], payload: bytes, parameters: Parameters
+) -> Composed:
+    name = target(catalog, function.name)
+    if function.whole_body:
+        kind = from_catalog(function.arguments[0].type)
+        bound = parameters.bind(payload.decode())
+        return SQL(" FROM LATERAL ") + name + SQL("(") + bound + SQL("::") + kind + SQL(") pgrst_call")
+    if not given:
+        return SQL(" FROM LATERAL ") + name + SQL("() pgrst_call")
+    types = {argument.name: argument.type for argument in function.arguments if argument.name in given}
+    passed = [Identifier(argument) + SQL(" := pgrst_body.") + Identifier(argument) for argument in types]
+    body = _body_source(parameters, payload, types, tuple(types), "json_to_record")
+    return body + SQL(", LATERAL ") + name + SQL("(") + join(", ", passed) + SQL(") pgrst_call")
+
+
+def _answering(
+    source: Composable, parameters: Parameters, body: SQL, *, total: Composable = NO_NUMBER, inserted: SQL = NO_NUMBER
+) -> Statement:
+    text = (
+        SQL("WITH pgrst_source AS (")
+        + source
+        + SQL(") SELECT ")
+        + total
+        + SQL(" AS total, count(_postgrest_t) AS rows, ")
+        + inserted
+        + SQL(" AS inserted, ")
+        + body
+        + SQL(" AS body FROM (SELECT * FROM pgrst_source) _postgrest_t")
+    )
+    return Statement(text, tuple(parameters.values))
+
+
+def _from_payload(
+    parameters: Parameters, payload: bytes, types: Mapping[str, str], columns: Sequence[str], reader: LiteralString
+) -> Composed:
+    listed = join(", ", [SQL("pgrst_body.") + Identifier(column) for column in columns])
+    return SQL("SELECT ") + listed + _body_source(parameters, payload, types, columns, reader)
+
+
+def _body_source(
+    parameters: Parameters, payload: bytes, types: Mapping[str, str], columns: Sequence[str], reader: LiteralString
+) -> Composed:
+    """FROM the body as a table `pgrst_body` with these columns."""
+    data = parameters.bind(payload.decode())
+    typed = join(", ", [Identifier(column) + SQL(" ") + from_catalog(types[column]) for column in columns])
+    one = reader == "json_to_record"
+    inside = SQL("json_data->0") if one else SQL("json_data")
+    outside = SQL("json_data") if one else SQL("json_build_array(json_data)")
+    return (
+        SQL(" FROM (SELECT ")
+        + data
+        + SQL("::json AS json_data) pgrst_payload, LATERAL (SELECT * FROM ")
+        + SQL(reader)
+        + SQL("(CASE WHEN json_typeof(json_data) = 'array' THEN ")
+        + inside
+        + SQL(" ELSE ")
+        + outside
+        + SQL(" END) AS _(")
+        + typed
+        + SQL(")) pgrst_body")
+    )
+
+
+def _returning(
+    source: Composable, types: Mapping[str, str], parameters: Parameters, query: Query, written: Written
+) -> Composed:
+    make = Generator(source, types, parameters)
+    if written.returning is None:
+        return SQL(" RETURNING ") + make.select_list(query.select)
+    if not written.returning:
+        return Composed([SQL(" RETURNING 1")])
+    return SQL(" RETURNING ") + join(", ", [make.column(column) for column in written.returning])
+
+
+def _on_conflict(conflict: Conflict, columns: Sequence[str]) -> Composed:
+    if not conflict.merge or not columns:
+        return Composed([SQL(" DO NOTHING")])
+    assigned = [Identifier(column) + SQL(" = EXCLUDED.") + Identifier(column) for column in columns]
+    return SQL(" DO UPDATE SET ") + join(", ", assigned) + SQL(" WHERE ") + _tally("- 1", "-1")
+
+
+def _tally(change: LiteralString, never: LiteralString) -> Composed:
+    """A condition that is always true and counts inserted rows: up for each row offered, down for each one updated."""
+    return Composed(
+        [
+            SQL("set_config('pgrst.inserted', (coalesce(nullif(current_setting('pgrst.inserted', true), '')::int, 0) "),
+            SQL(change),
+            SQL(")::text, true) <> '"),
+            SQL(never),
+            SQL("'"),
+        ]
+    )

@@ -1,0 +1,16 @@
+"""Fixtures that every room's tests may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.running import RunningSandbox
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[RunningSandbox]:
+    """One sandbox for the whole session. Users are cheap: make your own instead of resetting everybody's."""
+    with RunningSandbox() as running:
+        yield running
