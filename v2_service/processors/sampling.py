@@ -81,11 +81,9 @@ class ConversationSampler:
             heapq.heappush(self._heap, entry)
 
     def sample(self) -> Sample:
-        """The best conversations that fit the budget; custom instructions, if any, come first under their own heading."""
-        parts = [
-            f"## The person's own instructions\n{_cut(text, self.settings.user_characters)}"
-            for text in self._instructions
-        ]
+        """The best conversations that fit the budget; custom instructions come first under their own heading."""
+        instructions = [_cut(text, self.settings.user_characters) for text in self._instructions]
+        parts = [f"## The person's own instructions\n{text}" for text in instructions]
         left = self.settings.budget_tokens - sum(map(estimate_tokens, parts))
         chosen: list[_Entry] = []
         for entry in sorted(self._heap, reverse=True):
@@ -106,11 +104,10 @@ def sample_conversations(conversations: Iterable[Conversation], settings: Sampli
 
 
 def score(conversation: Conversation) -> float:
-    """How much a conversation says about the person: many messages, long own lines, real back and forth, then recency."""
-    users = [
-        message for message in conversation.messages if message.role == "user" and message.source == "conversation"
-    ]
-    assistants = sum(message.role == "assistant" for message in conversation.messages)
+    """How much a conversation says about the person: messages, long own lines, real back and forth, then recency."""
+    said = [message for message in conversation.messages if message.source == "conversation"]
+    users = [message for message in said if message.role == "user"]
+    assistants = len(said) - len(users)
     own = sum(min(len(message.text), 500) for message in users)
     epoch = conversation.created_at.timestamp() if conversation.created_at else 0.0
     return 10 * (len(users) + assistants) + own + 20 * min(len(users), assistants) + epoch / 1e12

@@ -34,7 +34,7 @@ def soulprint_text(sections: Sections, memory: Memory | None) -> str:
 
 
 def legacy_profile(sections: Sections, memory: Memory | None = None, facts: Facts | None = None) -> JsonObject:
-    """The columns of user_profiles that describe the person. Without `memory` (quick pass) memory columns are left out."""
+    """The columns of user_profiles that describe the person; memory columns only when there is a `memory`."""
     columns: JsonObject = {
         "soulprint": soulprint_object(sections, facts or Facts()),
         "soulprint_text": soulprint_text(sections, memory),
