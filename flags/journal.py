@@ -10,7 +10,7 @@ from pathlib import Path
 from flags.errors import StoreFailedError
 
 MAX_TEXT = 500
-"""Characters kept of `who` and `why`, so that a line stays under 8 KiB and is written in one piece."""
+"""Characters kept of `who` and `why`, so that a line stays under 16 KiB and is written in one piece."""
 
 MAX_JOURNAL_BYTES = 8 * 1024 * 1024
 """When the journal grows beyond this it becomes `<journal>.1`, replacing an older one."""

@@ -46,14 +46,14 @@ def at(percentage: int | str, generation: int = 1) -> bytes:
     return document(feature(rollout(str(percentage))), generation=generation)
 
 
-def compiled(*features: Mapping[str, object], **more: object) -> Snapshot:
+def compiled(*features: Mapping[str, object]) -> Snapshot:
     """These features, compiled, with the SDK's engine for what needs it."""
-    return compile_document(document(*features, **more), source="test", engine=YggdrasilEngine)
+    return compile_document(document(*features), source="test", engine=YggdrasilEngine)
 
 
-def compiled_feature(*strategies: Mapping[str, object], **more: object) -> CompiledFeature:
+def compiled_feature(*strategies: Mapping[str, object], enabled: bool = True, **more: object) -> CompiledFeature:
     """One feature with these strategies, compiled."""
-    return compiled(feature(*strategies, **more)).features[GROUP]
+    return compiled(feature(*strategies, enabled=enabled, **more)).features[GROUP]
 
 
 def users(count: int, prefix: str = "user-") -> Sequence[str]:

@@ -118,9 +118,9 @@ def test_the_sdk_hashes_none_as_a_user_of_that_name_which_is_why_ids_are_checked
 
 IDS = st.one_of(
     st.sampled_from([*users(30), *AWKWARD]),
-    st.text(st.characters(blacklist_categories=("Cs",)), max_size=20),
+    st.text(st.characters(exclude_categories=("Cs",)), max_size=20),
 )
-PLAIN = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters='"\\'), min_size=1, max_size=8)
+PLAIN = st.text(st.characters(exclude_categories=("Cs",), exclude_characters='"\\'), min_size=1, max_size=8)
 PERCENTAGES = st.one_of(
     st.integers(-1, 102).map(str), st.sampled_from(["", " 10", "10.5", "+7", "007", "ten", "１０", "100.0"])
 )
