@@ -1,0 +1,231 @@
+"""What a head's fields say about its message: framing, Host, connection options. Refuses what llhttp lets pass.
+
+One pass over the fields of a request or response; every refusal names its rule. The counterpart, which decides what
+travels on, is gateway.core.headers.
+"""
+
+import re
+from enum import Enum, auto
+from typing import NamedTuple
+
+from gateway.core.errors import (
+    ExpectationFailed,
+    HeadTooLarge,
+    MalformedRequest,
+    MalformedResponse,
+    NotImplementedHere,
+)
+from gateway.core.heads import Field, StatusLine, parse_fields
+
+_LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}\Z")
+_HOST = re.compile(
+    rb"(?:(?:[A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})+|\[(?:[0-9A-Fa-f:.]+|v[0-9A-Fa-f]+\.[A-Za-z0-9._~:-]+)\])(?::([0-9]{0,5}))?\Z"
+)
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
+
+
+class Framing(Enum):
+    """How the end of a body is known (RFC 9112 section 6.3)."""
+
+    NONE = auto()
+    LENGTH = auto()
+    CHUNKED = auto()
+    CLOSE = auto()
+
+
+class RequestFacts(NamedTuple):
+    """What the fields of one request say, apart from the request line."""
+
+    fields: list[Field]
+    framing: Framing
+    length: int
+    host: bytes | None
+    options: frozenset[bytes]  # the Connection field's tokens, lower case
+    upgrade: bytes | None  # the protocol asked for, when Connection names it and it is not h2c
+    expects_continue: bool
+    wants_trailers: bool
+    keep_alive: bool
+
+
+class ResponseFacts(NamedTuple):
+    """What the status line and fields of one response say; `framing` is before the request's method is considered."""
+
+    line: StatusLine
+    fields: list[Field]
+    framing: Framing
+    length: int
+    options: frozenset[bytes]
+    keep_alive: bool
+    has_date: bool
+    has_request_id: bool
+
+
+def valid_host(value: bytes) -> bool:
+    """Whether `value` is a host with an optional port (RFC 9110 section 7.2), without user information or lists."""
+    found = _HOST.match(value)
+    return found is not None and (not found[1] or int(found[1]) <= 65535)
+
+
+def tokens(value: bytes) -> list[bytes]:
+    """The members of a comma-separated field, lower case, empty ones left out (RFC 9110 section 5.6.1)."""
+    return [member for part in value.lower().split(b",") if (member := part.strip(b" \t"))]
+
+
+def read_request(block: bytes, minor: int) -> RequestFacts:
+    """Facts of a request's field block (which ends with the empty line) in HTTP/1.`minor`.
+
+    Raises MalformedRequest, HeadTooLarge, NotImplementedHere, ExpectationFailed.
+    """
+    try:
+        fields = parse_fields(block)
+    except ValueError as error:
+        raise MalformedRequest(f"The header fields are malformed: {error}.") from None
+    hosts: list[bytes] = []
+    lengths: list[bytes] = []
+    codings: list[bytes] = []
+    options: list[bytes] = []
+    upgrades: list[bytes] = []
+    expectations: list[bytes] = []
+    te = False
+    for name, value in fields:
+        key = name.lower()
+        if key == b"host":
+            hosts.append(value)
+        elif key == b"content-length":
+            lengths.append(value)
+        elif key == b"transfer-encoding":
+            codings.append(value)
+        elif key == b"connection":
+            options += tokens(value)
+        elif key == b"upgrade":
+            upgrades += [part.strip(b" \t") for part in value.split(b",")]
+        elif key == b"expect":
+            expectations += tokens(value)
+        elif key == b"te":
+            te = te or b"trailers" in tokens(value)
+    _check_options(options)
+    framing, length = _request_framing(lengths, codings, minor)
+    named = frozenset(options)
+    return RequestFacts(
+        fields=fields,
+        framing=framing,
+        length=length,
+        host=_check_host(hosts, minor),
+        options=named,
+        upgrade=_upgrade(upgrades, named, minor),
+        expects_continue=_check_expect(expectations, minor),
+        wants_trailers=te and b"te" in named,
+        keep_alive=b"close" not in named and (minor == 1 or b"keep-alive" in named),
+    )
+
+
+def _check_host(hosts: list[bytes], minor: int) -> bytes | None:
+    """RFC 9112 section 3.2: none (in 1.1), two or an invalid one are refused with 400."""
+    if len(hosts) > 1:
+        raise MalformedRequest("More than one Host field.")
+    if not hosts:
+        if minor:
+            raise MalformedRequest("HTTP/1.1 requests need a Host field.")
+        return None
+    if not valid_host(hosts[0]):
+        raise MalformedRequest("The Host field is not a host with an optional port.")
+    return hosts[0]
+
+
+def _check_options(options: list[bytes]) -> None:
+    if any(_TOKEN.match(option) is None for option in options):
+        raise MalformedRequest("The Connection field holds something that is not a token.")
+
+
+def _request_framing(lengths: list[bytes], codings: list[bytes], minor: int) -> tuple[Framing, int]:
+    """RFC 9112 sections 6.1 to 6.3, and stricter: a request that two readers could frame differently is refused."""
+    if lengths and codings:
+        raise MalformedRequest("Content-Length and Transfer-Encoding together.")
+    if codings:
+        if not minor:
+            raise MalformedRequest("Transfer-Encoding in an HTTP/1.0 request.")
+        if len(codings) > 1 or codings[0].lower() != b"chunked":
+            if tokens(b",".join(codings))[-1:] == [b"chunked"] and codings[0].strip(b" \t").lower()[:1] != b",":
+                raise NotImplementedHere("Only the transfer coding 'chunked' is understood here.")
+            raise MalformedRequest("Transfer-Encoding is not 'chunked'.")
+        return Framing.CHUNKED, 0
+    if not lengths:
+        return Framing.NONE, 0
+    if len(lengths) > 1 or _LENGTH.fullmatch(lengths[0]) is None:
+        raise MalformedRequest("Content-Length is not one decimal number.")
+    length = int(lengths[0])
+    return (Framing.LENGTH, length) if length else (Framing.NONE, 0)
+
+
+def _upgrade(protocols: list[bytes], options: frozenset[bytes], minor: int) -> bytes | None:
+    """The Upgrade value to pass on. HTTP/2 over cleartext is not offered (RFC 9113 section 3.1), nor is any in 1.0."""
+    if not minor or b"upgrade" not in options:
+        return None
+    wanted = [protocol for protocol in protocols if protocol and not protocol.lower().startswith(b"h2")]
+    return b", ".join(wanted) or None
+
+
+def _check_expect(expectations: list[bytes], minor: int) -> bool:
+    """RFC 9110 section 10.1.1: an unknown expectation is 417; one in HTTP/1.0 is ignored."""
+    if not minor or not expectations:
+        return False
+    if any(expectation != b"100-continue" for expectation in expectations):
+        raise ExpectationFailed("The only expectation known here is 100-continue.")
+    return True
+
+
+def read_response(line: StatusLine, block: bytes) -> ResponseFacts:
+    """Facts of a response's field block. Raises MalformedResponse on what two readers could frame differently."""
+    try:
+        fields = parse_fields(block, limit=512)
+    except ValueError as error:
+        raise MalformedResponse(f"The header fields are malformed: {error}.") from None
+    except HeadTooLarge:
+        raise MalformedResponse("More than 512 header fields.") from None
+    lengths: list[bytes] = []
+    codings: list[bytes] = []
+    options: list[bytes] = []
+    has_date = has_request_id = False
+    for name, value in fields:
+        key = name.lower()
+        if key == b"content-length":
+            lengths.append(value)
+        elif key == b"transfer-encoding":
+            codings.append(value)
+        elif key == b"connection":
+            options += tokens(value)
+        elif key == b"date":
+            has_date = True
+        elif key == b"x-request-id":
+            has_request_id = True
+    framing, length = _response_framing(lengths, codings, line.minor)
+    named = frozenset(options)
+    return ResponseFacts(
+        line=line,
+        fields=fields,
+        framing=framing,
+        length=length,
+        options=named,
+        keep_alive=b"close" not in named and (line.minor == 1 or b"keep-alive" in named),
+        has_date=has_date,
+        has_request_id=has_request_id,
+    )
+
+
+def _response_framing(lengths: list[bytes], codings: list[bytes], minor: int) -> tuple[Framing, int]:
+    if lengths and codings:
+        raise MalformedResponse("Content-Length and Transfer-Encoding together.")
+    if codings:
+        if not minor or len(codings) > 1 or codings[0].lower() != b"chunked":
+            raise MalformedResponse("Transfer-Encoding is not 'chunked'.")
+        return Framing.CHUNKED, 0
+    if not lengths:
+        return Framing.CLOSE, 0
+    if len(lengths) > 1 or _LENGTH.fullmatch(lengths[0]) is None:
+        raise MalformedResponse("Content-Length is not one decimal number.")
+    return Framing.LENGTH, int(lengths[0])
+
+
+def has_body(method: bytes, status: int) -> bool:
+    """RFC 9110 section 6.4.1: no content for HEAD, 1xx, 204 and 304."""
+    return method != b"HEAD" and status >= 200 and status not in (204, 304)

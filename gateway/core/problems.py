@@ -1,0 +1,97 @@
+"""The gateway's own answers: problem documents (RFC 9457) with Proxy-Status (RFC 9209), and the health answer."""
+
+import json
+import re
+from http import HTTPStatus
+
+from gateway.core.errors import ClientFault, GatewayError, InternalError
+
+_SERVER_SIDE_DETAIL = "The gateway could not serve this request. Its log has the reason under this request id."
+_SAFE_ORIGIN = re.compile(rb"[A-Za-z0-9.:/\[\]_-]{1,255}\Z")
+
+
+def reason_phrase(status: int) -> bytes:
+    """The registered phrase of a status code."""
+    return b"Client Closed Request" if status == 499 else HTTPStatus(status).phrase.encode("ascii")
+
+
+def problem(
+    error: GatewayError,
+    *,
+    name: bytes,
+    date: bytes,
+    request_id: bytes = b"",
+    backend: str | None = None,
+    origin: bytes | None = None,
+    body: bool = True,
+    close: bool = True,
+    outcome: str | None = None,
+) -> bytes:
+    """A complete HTTP/1.1 response for `error`; `body` is False for HEAD (which still gets the length).
+
+    With `origin` the answer carries what a browser needs to let the page of that origin read it, as the backends'
+    answers do. `outcome` says what became of a job: "unknown" when a backend may have begun it.
+    """
+    document: dict[str, object] = {
+        "type": f"urn:banyan:problem:{error.slug}",
+        "title": error.title,
+        "status": error.status,
+        "detail": _SERVER_SIDE_DETAIL if isinstance(error, InternalError) else error.detail,
+        "where": str(error.where),
+        "fault": str(error.fault),
+    }
+    if request_id:
+        document["request_id"] = request_id.decode("ascii")
+    if outcome:
+        document["outcome"] = outcome
+    content = json.dumps(document, separators=(",", ":")).encode()
+    proxy_status = b"%b; error=%b" % (name, error.proxy_error.encode())
+    if backend and not isinstance(error, ClientFault):
+        proxy_status += b"; next-hop=%b" % backend.encode()
+    lines = [
+        b"HTTP/1.1 %d %b" % (error.status, reason_phrase(error.status)),
+        b"Date: " + date,
+        b"Content-Type: application/problem+json",
+        b"Content-Length: %d" % len(content),
+        b"Cache-Control: no-store",
+        b"Proxy-Status: " + proxy_status,
+    ]
+    if error.status == 401:
+        lines.append(b'WWW-Authenticate: Bearer realm="gateway"')
+    elif error.status in (429, 503):
+        lines.append(b"Retry-After: 1")
+    if request_id:
+        lines.append(b"X-Request-Id: " + request_id)
+    if origin is not None and _SAFE_ORIGIN.match(origin):
+        lines += [
+            b"Access-Control-Allow-Origin: " + origin,
+            b"Access-Control-Allow-Credentials: true",
+            b"Vary: Origin",
+        ]
+    if close:
+        lines.append(b"Connection: close")
+    return b"\r\n".join([*lines, b"", content if body else b""])
+
+
+def own_answer(
+    status: int,
+    content: bytes,
+    media_type: bytes,
+    *,
+    date: bytes,
+    body: bool,
+    close: bool,
+    extra: tuple[bytes, ...] = (),
+) -> bytes:
+    """A complete HTTP/1.1 response made by the gateway itself (health, OPTIONS and TRACE at their last hop)."""
+    lines = [
+        b"HTTP/1.1 %d %b" % (status, reason_phrase(status)),
+        b"Date: " + date,
+        b"Content-Type: " + media_type,
+        b"Content-Length: %d" % len(content),
+        b"Cache-Control: no-store",
+        *extra,
+    ]
+    if close:
+        lines.append(b"Connection: close")
+    return b"\r\n".join([*lines, b"", content if body else b""])

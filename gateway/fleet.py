@@ -1,0 +1,223 @@
+"""The supervisor's side of the workers: starts them, restarts them, asks them; the counterpart is gateway.proxy.worker.
+
+Each worker has a listening socket of its own on the public address (SO_REUSEPORT). The supervisor keeps these open, so
+that connections which the kernel accepted for a worker that died wait for the next one.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import socket
+import sys
+import time
+from dataclasses import dataclass, field
+
+from gateway.observe.exposition import Exposition
+from gateway.proxy.address import Address
+from gateway.proxy.config import WorkerConfig
+from gateway.proxy.control import MAX_LINE
+
+ASK_TIMEOUT = 1.0
+READY_TIMEOUT = 20.0
+KEEP_INTERVAL = 1.0
+"""Seconds between two looks at the counters, so that those of a worker that dies are not lost."""
+MAX_BACKOFF = 10.0
+
+Snapshot = dict[str, object]
+
+
+def listen_on(address: Address, count: int) -> list[socket.socket]:
+    """`count` listening sockets on one address (port 0: the same free port for all). Raises OSError."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    found: list[socket.socket] = []
+    port = address.port
+    try:
+        for _ in range(count):
+            one = socket.socket(family, socket.SOCK_STREAM)
+            found.append(one)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            # Inherited by accepted connections; small answers must not wait for an acknowledgement.
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            one.bind((address.host, port))
+            port = one.getsockname()[1]
+            one.listen(4096)
+    except OSError:
+        for one in found:
+            one.close()
+        raise
+    return found
+
+
+@dataclass(slots=True)
+class WorkerProcess:
+    """One slot of the fleet: its socket stays, its process may be replaced."""
+
+    number: int
+    listener: socket.socket
+    process: asyncio.subprocess.Process | None = None
+    writer: asyncio.StreamWriter | None = None
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    last: Snapshot | None = None
+    restarts: int = 0
+    answers: dict[int, asyncio.Future[Snapshot]] = field(default_factory=dict)
+
+
+class Fleet:
+    """All workers of this gateway; what the ops plane calls its FleetPort."""
+
+    def __init__(self, config: WorkerConfig, listeners: list[socket.socket]) -> None:
+        self.config = config
+        self._slots = [WorkerProcess(number, listener) for number, listener in enumerate(listeners)]
+        self._ids = itertools.count(1)
+        self._exposition = Exposition()
+        self._stopping = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Start all workers. Raises TimeoutError if one does not come up."""
+        self._tasks = [asyncio.create_task(self._keep_running(slot)) for slot in self._slots]
+        async with asyncio.timeout(READY_TIMEOUT):
+            for slot in self._slots:
+                await slot.ready.wait()
+        self._tasks.append(asyncio.create_task(self._keep_counters()))
+
+    async def stop(self) -> bool:
+        """Drain all workers; True if none had to cut off a request."""
+        self._stopping = True
+        asking = [self._ask(slot, {"op": "drain"}) for slot in self._slots]
+        await asyncio.gather(*asking)
+        codes = await asyncio.gather(*(self._await_end(slot) for slot in self._slots))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for slot in self._slots:
+            slot.listener.close()
+        return all(code == 0 for code in codes)
+
+    async def reload(self, routes: str) -> list[str]:
+        """Give all workers a new (already checked) route table. Returns what went wrong."""
+        self.config = WorkerConfig.from_json(json.dumps(json.loads(self.config.to_json()) | {"routes": routes}))
+        answers = await asyncio.gather(*(self._ask(slot, {"op": "reload", "routes": routes}) for slot in self._slots))
+        return [str(answer["error"]) for answer in answers if answer is not None and "error" in answer]
+
+    # FleetPort -------------------------------------------------------------------------------------------------------
+
+    async def snapshots(self) -> list[dict[str, object]]:
+        """One JSON object per worker: what it has in force and what it has counted."""
+        found = await asyncio.gather(*(self._look(slot) for slot in self._slots))
+        return [
+            {"worker": slot.number, "restarts": slot.restarts, "ready": slot.ready.is_set(), **(seen or {})}
+            for slot, seen in zip(self._slots, found, strict=True)
+        ]
+
+    async def exposition(self) -> bytes:
+        """All metrics, summed over the workers, in Prometheus' text format."""
+        return self._exposition.render(await self.snapshots())
+
+    async def ready(self) -> bool:
+        """Whether the public port answers with at least one worker, and is meant to."""
+        return not self._stopping and any(slot.ready.is_set() for slot in self._slots)
+
+    # Processes -------------------------------------------------------------------------------------------------------
+
+    async def _keep_running(self, slot: WorkerProcess) -> None:
+        backoff = 0.1
+        while True:
+            began = time.monotonic()
+            await self._run_once(slot)
+            if self._stopping:
+                return
+            self._retire(slot)
+            slot.restarts += 1
+            backoff = 0.1 if time.monotonic() - began > MAX_BACKOFF else min(MAX_BACKOFF, backoff * 2)
+            await asyncio.sleep(backoff)
+
+    async def _run_once(self, slot: WorkerProcess) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            slot.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "gateway.proxy.worker",
+                str(slot.listener.fileno()),
+                str(theirs.fileno()),
+                stdin=asyncio.subprocess.PIPE,
+                pass_fds=(slot.listener.fileno(), theirs.fileno()),
+            )
+        stdin = slot.process.stdin
+        if stdin is not None:
+            with contextlib.suppress(OSError):
+                stdin.write(self.config.to_json().encode())
+                await stdin.drain()
+            stdin.close()
+        reader, slot.writer = await asyncio.open_unix_connection(sock=ours, limit=MAX_LINE)
+        await self._listen(slot, reader)
+        slot.ready.clear()
+        slot.writer.close()
+        await slot.process.wait()
+
+    async def _listen(self, slot: WorkerProcess, reader: asyncio.StreamReader) -> None:
+        """Hear what the worker says until its end of the channel closes."""
+        try:
+            while line := await reader.readline():
+                message: Snapshot = json.loads(line)
+                if message.get("event") == "ready":
+                    slot.ready.set()
+                elif isinstance(last := message.get("snapshot"), dict):
+                    slot.last = last
+                elif (waiting := slot.answers.pop(int(str(message.get("id") or 0)), None)) and not waiting.done():
+                    waiting.set_result(message)
+        except (ConnectionError, ValueError):
+            pass  # a worker that was killed in the middle of a line
+        for waiting in slot.answers.values():
+            waiting.cancel()
+        slot.answers.clear()
+
+    async def _await_end(self, slot: WorkerProcess) -> int:
+        process = slot.process
+        if process is None:
+            return 0
+        try:
+            return await asyncio.wait_for(process.wait(), self.config.drain_seconds + 5)
+        except TimeoutError:
+            process.kill()
+            return await process.wait()
+
+    # Counters --------------------------------------------------------------------------------------------------------
+
+    async def _keep_counters(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_INTERVAL)
+            await asyncio.gather(*(self._look(slot) for slot in self._slots))
+
+    async def _look(self, slot: WorkerProcess) -> Snapshot | None:
+        seen = await self._ask(slot, {"op": "snapshot"})
+        if seen is not None:
+            slot.last = seen
+        return slot.last
+
+    def _retire(self, slot: WorkerProcess) -> None:
+        if slot.last is not None:
+            self._exposition.retire(slot.last)
+            slot.last = None
+
+    async def _ask(self, slot: WorkerProcess, request: Snapshot) -> Snapshot | None:
+        """The worker's answer, or None if it does not come."""
+        if slot.writer is None or not slot.ready.is_set():
+            return None
+        number = next(self._ids)
+        waiting = slot.answers[number] = asyncio.get_running_loop().create_future()
+        slot.writer.write(json.dumps(request | {"id": number}).encode() + b"\n")
+        try:
+            return await asyncio.wait_for(waiting, ASK_TIMEOUT)
+        except (TimeoutError, asyncio.CancelledError):
+            slot.answers.pop(number, None)
+            return None
+
+
+def default_workers() -> int:
+    """One worker per processor that this process may use."""
+    return len(os.sched_getaffinity(0))

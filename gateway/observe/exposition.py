@@ -1,0 +1,215 @@
+"""The workers' snapshots as one set of Prometheus metrics; the counterpart is gateway.observe.meters.
+
+Counters of a worker that ended are added to those of the living, so that no counter ever falls.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, TypeVar
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from gateway.observe.meters import BOUNDS
+
+Json = dict[str, Any]  # a worker's snapshot, whose shape is that of gateway.proxy.worker.Worker.snapshot
+Labels = TypeVar("Labels", bound=tuple[str, ...])
+_CLASSES = ("", "1xx", "2xx", "3xx", "4xx", "5xx")
+
+
+class Totals:
+    """Sums of counters over any number of snapshots."""
+
+    def __init__(self) -> None:
+        self.requests: dict[tuple[str, str, str], int] = defaultdict(int)
+        self.buckets: dict[tuple[str, str], list[int]] = {}
+        self.seconds: dict[tuple[str, str], float] = defaultdict(float)
+        self.errors: dict[tuple[str, ...], int] = defaultdict(int)
+        self.decisions: dict[tuple[str, ...], int] = defaultdict(int)
+        self.events: dict[tuple[str, ...], int] = defaultdict(int)
+        self.bytes_in = self.bytes_out = self.log_dropped = 0
+
+    def add(self, counters: Json) -> None:
+        """Add one worker's counters."""
+        for route, backend, statuses, buckets, seconds in counters.get("series", ()):
+            for status_class, count in zip(_CLASSES[1:], statuses[1:], strict=True):
+                if count:
+                    self.requests[route, backend, status_class] += count
+            known = self.buckets.setdefault((route, backend), [0] * len(buckets))
+            self.buckets[route, backend] = [a + b for a, b in zip(known, buckets, strict=True)]
+            self.seconds[route, backend] += seconds
+        for name in ("errors", "decisions", "events"):
+            sums: dict[tuple[str, ...], int] = getattr(self, name)
+            for *labels, count in counters.get(name, ()):
+                sums[tuple(labels)] += count
+        self.bytes_in += counters.get("bytes_in", 0)
+        self.bytes_out += counters.get("bytes_out", 0)
+        self.log_dropped += counters.get("log_dropped", 0)
+
+
+class Exposition(Collector):
+    """A collector over the snapshots given to `render`."""
+
+    def __init__(self) -> None:
+        self._retired: list[Json] = []
+        self._snapshots: list[Json] = []
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+
+    def retire(self, snapshot: Json) -> None:
+        """Keep the counters of a worker that ended."""
+        totals = [one for one in self._retired if one]
+        self._retired = [*totals, snapshot["counters"]]
+        if len(self._retired) > 64:
+            self._retired = [_merged(self._retired)]
+
+    def render(self, snapshots: list[Json]) -> bytes:
+        """Prometheus text format 0.0.4."""
+        self._snapshots = snapshots
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """Called by the registry."""
+        totals = Totals()
+        alive = [one for one in self._snapshots if "counters" in one]
+        for counters in [*self._retired, *(one["counters"] for one in alive)]:
+            totals.add(counters)
+        yield from _traffic(totals)
+        yield from _state(alive)
+        yield from _processes(self._snapshots, alive)
+
+
+def _merged(parts: Iterable[Json]) -> Json:
+    totals = Totals()
+    for part in parts:
+        totals.add(part)
+    series = []
+    for (route, backend), buckets in totals.buckets.items():
+        statuses = [0, *(totals.requests[route, backend, status] for status in _CLASSES[1:])]
+        series.append([route, backend, statuses, buckets, totals.seconds[route, backend]])
+    return {
+        "series": series,
+        "bytes_in": totals.bytes_in,
+        "bytes_out": totals.bytes_out,
+        "log_dropped": totals.log_dropped,
+        **{
+            name: [[*labels, count] for labels, count in getattr(totals, name).items()]
+            for name in ("errors", "decisions", "events")
+        },
+    }
+
+
+def _counter(name: str, text: str, labels: list[str], counts: dict[Labels, int]) -> Metric:
+    family = CounterMetricFamily(name, text, labels=labels)
+    for values, count in sorted(counts.items()):
+        family.add_metric(list(values), count)
+    return family
+
+
+def _traffic(totals: Totals) -> Iterator[Metric]:
+    yield _counter(
+        "gateway_requests",
+        "Requests answered, by route of the table, backend and class of the status.",
+        ["route", "backend", "status_class"],
+        totals.requests,
+    )
+    latency = HistogramMetricFamily(
+        "gateway_request_seconds",
+        "From the end of the request's head to the end of the answer.",
+        labels=["route", "backend"],
+    )
+    for (route, backend), buckets in sorted(totals.buckets.items()):
+        running, cumulative = 0, []
+        for bound, count in zip([*map(str, BOUNDS), "+Inf"], buckets, strict=True):
+            running += count
+            cumulative.append((bound, running))
+        latency.add_metric([route, backend], cumulative, totals.seconds[route, backend])
+    yield latency
+    yield _counter(
+        "gateway_upstream_errors",
+        "Failed exchanges: with which backend, where in the exchange, whose fault, which problem.",
+        ["backend", "where", "fault", "problem"],
+        totals.errors,
+    )
+    yield _counter(
+        "gateway_decisions",
+        "Decisions by flag, chosen backend and reason.",
+        ["flag", "backend", "reason"],
+        totals.decisions,
+    )
+    fallbacks: dict[tuple[str, ...], int] = {
+        (labels[1],): count for labels, count in totals.events.items() if labels[0] == "fallback"
+    }
+    yield _counter("gateway_fallbacks", "Requests that went to another backend than decided.", ["backend"], fallbacks)
+    others = {labels: count for labels, count in totals.events.items() if labels[0] != "fallback"}
+    yield _counter("gateway_events", "Retries, ejections, refusals by guards and limits.", ["event", "backend"], others)
+    yield CounterMetricFamily("gateway_received_bytes", "Bytes of request bodies.", totals.bytes_in)
+    yield CounterMetricFamily("gateway_sent_bytes", "Bytes of response bodies.", totals.bytes_out)
+    yield CounterMetricFamily("gateway_access_log_dropped_lines", "Access log lines nobody wrote.", totals.log_dropped)
+
+
+def _state(alive: list[Json]) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "gateway_in_flight", "Requests being served.", sum(one["counters"]["in_flight"] for one in alive)
+    )
+    yield GaugeMetricFamily(
+        "gateway_connections", "Client connections.", sum(one["counters"]["connections"] for one in alive)
+    )
+    pools = GaugeMetricFamily("gateway_upstream_connections", "Connections to a backend.", labels=["backend", "state"])
+    sums: dict[tuple[str, str], int] = defaultdict(int)
+    for one in alive:
+        for backend, counts in one["pools"].items():
+            for state, count in counts.items():
+                sums[backend, state] += count
+    for labels, count in sorted(sums.items()):
+        pools.add_metric(list(labels), count)
+    yield pools
+    generation = GaugeMetricFamily(
+        "gateway_flag_generation", "Generation of the flags in force in a worker.", labels=["worker"]
+    )
+    age = GaugeMetricFamily(
+        "gateway_flag_age_seconds", "Seconds since the flags' source last agreed with a worker.", labels=["worker"]
+    )
+    failing = GaugeMetricFamily(
+        "gateway_flag_error", "1 while a worker cannot use the newest flags.", labels=["worker"]
+    )
+    killed = GaugeMetricFamily("gateway_killed", "1 while the local kill is engaged in a worker.", labels=["worker"])
+    for one in alive:
+        worker = [str(one["worker"])]
+        flags = one["flags"]
+        if flags["generation"] is not None:
+            generation.add_metric(worker, flags["generation"])
+        if flags["age"] is not None:
+            age.add_metric(worker, flags["age"])
+        failing.add_metric(worker, 1 if flags["error"] else 0)
+        killed.add_metric(worker, 1 if one["killed"] else 0)
+    yield from (generation, age, failing, killed)
+
+
+def _processes(snapshots: list[Json], alive: list[Json]) -> Iterator[Metric]:
+    cpu = CounterMetricFamily("gateway_worker_cpu_seconds", "CPU time of a worker's process.", labels=["worker"])
+    resident = GaugeMetricFamily("gateway_worker_resident_bytes", "Resident memory of a worker.", labels=["worker"])
+    lag = GaugeMetricFamily("gateway_worker_loop_lag_seconds", "How late a worker's event loop was.", labels=["worker"])
+    for one in alive:
+        worker, process = [str(one["worker"])], one["process"]
+        cpu.add_metric(worker, process["cpu_seconds"])
+        resident.add_metric(worker, process["rss_bytes"])
+        lag.add_metric(worker, process["loop_lag_seconds"])
+    restarts = CounterMetricFamily("gateway_worker_restarts", "Workers that died and were replaced.", labels=["worker"])
+    for one in snapshots:
+        restarts.add_metric([str(one["worker"])], one["restarts"])
+    yield from (cpu, resident, lag, restarts)
+    info = GaugeMetricFamily("gateway_build_info", "Always 1; the version is the label.", labels=["version"])
+    info.add_metric([_version()], 1)
+    yield info
+    yield GaugeMetricFamily("gateway_exposition_time_seconds", "When this page was made, Unix time.", time.time())
+
+
+def _version() -> str:
+    try:
+        return version("banyan-gateway")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,37 @@
+"""What a worker is told when it starts: plain values, so that the worker needs no settings library."""
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """Times in seconds, sizes in bytes. The counterpart is gateway.settings, which fills it from the environment."""
+
+    legacy: str
+    v2: str
+    flags_path: str
+    routes: str  # the route table as TOML
+    name: str = "banyan"  # our pseudonym in Via and Proxy-Status
+    trusted_hops: int = 0
+    access_log: bool = True
+    head_bytes: int = 65_536
+    target_bytes: int = 16_384
+    head_timeout: float = 15.0
+    body_timeout: float = 30.0
+    keep_alive: float = 75.0
+    max_clients: int = 20_000
+    upstream_connections: int = 1024
+    upstream_waiting: int = 1024
+    upstream_idle: float = 4.0
+    drain_seconds: float = 25.0
+    api_key: str = ""
+
+    def to_json(self) -> str:
+        """For the worker's standard input."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "WorkerConfig":
+        """The counterpart of to_json."""
+        return cls(**json.loads(text))

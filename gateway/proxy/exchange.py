@@ -1,0 +1,397 @@
+"""One request and its response: carries out a Decision, streams both ways, records the outcome.
+
+The numbers in comments are the steps of the drawing in gateway/README.md. Counterparts: gateway.proxy.server (the
+client's side) and gateway.proxy.upstream (the backend's side), which call in here and never each other.
+"""
+
+from collections.abc import Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from gateway.core.chunked import encode_chunk, encode_last_chunk
+from gateway.core.decide import LEGACY_BY_ROUTE, V2_BY_ROUTE, Backend, Decision, decide
+from gateway.core.errors import (
+    BodyTooLarge,
+    ClientGone,
+    GatewayError,
+    MalformedResponse,
+    RequestTimeout,
+    ResponseTimeout,
+    Where,
+)
+from gateway.core.framing import Framing, ResponseFacts, has_body
+from gateway.core.heads import Field
+from gateway.core.peek import PREFIX_BYTES, peek
+from gateway.core.problems import problem
+from gateway.observe.access_log import access_line
+from gateway.proxy.reception import Received
+from gateway.proxy.tunnel import Tunnel
+
+if TYPE_CHECKING:
+    from gateway.proxy.server import ClientConnection
+    from gateway.proxy.upstream import UpstreamConnection
+
+_BY_ROUTE = {Backend.LEGACY: LEGACY_BY_ROUTE, Backend.V2: V2_BY_ROUTE}
+_SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
+# What a slow reader may leave unread is bounded by pausing the backend; joining more than this costs more than a write.
+_JOIN_BELOW = 16_384
+
+
+class Exchange:
+    """The life of one request. `finished` is set once, when the outcome is recorded."""
+
+    __slots__ = (
+        "_chunk_reply",
+        "_decision",
+        "_ended",
+        "_peeking",
+        "_pending",
+        "_retried",
+        "backend",
+        "block",
+        "client",
+        "finished",
+        "framing",
+        "method",
+        "minor",
+        "received",
+        "request_done",
+        "request_id",
+        "responded",
+        "route",
+        "sent",
+        "service",
+        "started",
+        "status",
+        "target",
+        "tunnel",
+        "upgrade",
+        "upstream",
+    )
+
+    def __init__(self, client: "ClientConnection", received: Received) -> None:
+        self.client = client
+        self.service = client.service
+        self.method, target, self.minor, facts, self.block, self.route = received
+        self.target = target.raw
+        self.framing = facts.framing
+        self.upgrade = facts.upgrade
+        self.started = perf_counter()
+        self.request_id = self.block.request_id or self.service.next_id()
+        self.upstream: UpstreamConnection | None = None
+        self.backend: Backend | None = None
+        self.received = self.sent = self.status = 0
+        self.request_done = self.responded = self.finished = False
+        self.tunnel: Tunnel | None = None
+        self._decision: Decision = LEGACY_BY_ROUTE
+        self._pending: list[bytes] = []  # body bytes that came before there was a connection
+        self._peeking = False
+        self._ended: Sequence[Field] | None = None  # the request's trailers, once it is complete
+        self._retried = False
+        self._chunk_reply = False
+        self.service.meters.in_flight += 1
+
+    # 2, 3: route and decision ----------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Go to the route's backend, or wait for as much of the body as the decision needs."""
+        if self.route.flag is None:
+            self._decision = _BY_ROUTE[self.route.backend]
+            self._send(self.route.backend)
+        else:
+            self._peeking = True
+
+    def _decide(self, *, complete: bool) -> None:
+        self._peeking = False
+        found = peek(b"".join(self._pending), complete=complete, key=self.route.key)
+        service = self.service
+        flag = self.route.flag or ""
+        self._decision = decision = decide(flag, found.identity, service.flags.snapshot, killed=service.kill.engaged)
+        service.meters.decisions.add(flag, decision.backend, decision.reason)
+        self._send(decision.backend)
+
+    # 4: a connection -------------------------------------------------------------------------------------------------
+
+    def _send(self, backend: Backend) -> None:
+        self.backend = backend
+        pool = self.service.pools[backend]
+        connection = pool.take()
+        if connection is None:
+            pool.connect(self)
+        else:
+            self.attach(connection)
+
+    def connect_failed(self, error: GatewayError) -> None:
+        """No connection, so not a byte was sent: legacy may serve what v2 cannot (decision 5 of the design)."""
+        if self.finished:
+            return
+        self._count_error(error)
+        if self.backend is Backend.V2 and self.route.flag is not None:
+            self.service.meters.events.add("fallback", Backend.LEGACY)
+            self._send(Backend.LEGACY)
+        else:
+            self.fail(error, counted=True)
+
+    # 5: the request goes up ------------------------------------------------------------------------------------------
+
+    def attach(self, connection: "UpstreamConnection") -> None:
+        """Send what there is of the request over `connection`."""
+        self.upstream = connection
+        connection.begin(self)
+        parts = [self._request_head()]
+        if self._pending:
+            parts += map(encode_chunk, self._pending) if self.framing is Framing.CHUNKED else self._pending
+            self._pending = []
+        if self._ended is not None and self.framing is Framing.CHUNKED:
+            parts.append(encode_last_chunk(list(self._ended)))
+        connection.transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
+        if not self.request_done and not connection.write_blocked:
+            self.client.release_upload()
+
+    def _request_head(self) -> bytes:
+        block = self.block
+        request_id = self.request_id
+        own = b"" if block.request_id else b"X-Request-Id: %b\r\n" % request_id
+        if not block.traced and len(request_id) == 32:
+            own += b"traceparent: 00-%b-%b-00\r\n" % (request_id, request_id[16:])
+        if self.route.flag is not None and not block.has_key:
+            own += b"Idempotency-Key: %b\r\n" % request_id
+        return b"%b %b HTTP/1.1\r\n%b%b\r\n" % (self.method, self.target, block.lines, own)
+
+    def request_piece(self, data: bytes) -> None:
+        """The next piece of the request's body."""
+        self.received += len(data)
+        if self.received > self.route.max_body:
+            self.fail(BodyTooLarge(f"This route takes at most {self.route.max_body} bytes.", Where.REQUEST_BODY))
+        elif self.upstream is not None:
+            transport = self.upstream.transport
+            if self.framing is not Framing.CHUNKED:
+                transport.write(data)
+            elif len(data) < _JOIN_BELOW:
+                transport.write(encode_chunk(data))
+            else:
+                transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
+        elif not self.responded:
+            self._pending.append(data)
+            if not self._peeking:
+                self.client.hold_upload()
+            elif self.received >= PREFIX_BYTES:
+                self.client.hold_upload()
+                self._decide(complete=False)
+
+    def request_end(self, trailers: Sequence[Field]) -> None:
+        """The request is complete."""
+        self.request_done = True
+        self._ended = trailers
+        if self._peeking:
+            self._decide(complete=True)
+        elif self.upstream is not None and self.framing is Framing.CHUNKED:
+            self.upstream.transport.write(encode_last_chunk(list(trailers)))
+
+    def upload_blocked(self) -> None:
+        """The backend reads slowly."""
+        if self.tunnel or not self.request_done:
+            self.client.hold_upload()
+
+    def upload_unblocked(self) -> None:
+        """The backend reads again."""
+        self.client.release_upload()
+
+    # 6: the response's head ------------------------------------------------------------------------------------------
+
+    def interim(self, facts: ResponseFacts, lines: bytes) -> None:
+        """Pass on a 1xx (RFC 9110 section 15.2): not to HTTP/1.0, and no 100 that the gateway has already given."""
+        if self.minor and not (facts.line.status == 100 and self.route.flag is not None):
+            self.client.transport.write(lines + b"\r\n")
+
+    def response_head(self, facts: ResponseFacts, lines: bytes, first: bytes, *, body: bool = True) -> None:
+        """Send the head, with the first bytes of a length-delimited body. `body` is False where there can be none."""
+        self.responded = True
+        status = self.status = facts.line.status
+        client = self.client
+        own = b"" if facts.has_request_id else b"X-Request-Id: %b\r\n" % self.request_id
+        if not facts.has_date:
+            own += b"Date: %b\r\n" % self.service.clock.date
+        if facts.framing is not Framing.LENGTH and status not in (204, 304):
+            if self.minor == 0 and body:
+                client.closing = True
+            elif body or facts.framing is Framing.CHUNKED:
+                self._chunk_reply = body
+                own += b"Transfer-Encoding: chunked\r\n"
+        if self.service.draining or not self.request_done:
+            client.closing = True
+        if client.closing:
+            own += b"Connection: close\r\n"
+        elif not self.minor:
+            own += b"Connection: keep-alive\r\n"
+        if self.block.wants_decision:
+            own += b"X-Gateway-Decision: %b\r\n" % self._explanation()
+        self.sent += len(first)
+        client.transport.write(b"%b%b\r\n%b" % (lines, own, first))
+
+    def _explanation(self) -> bytes:
+        decision = self._decision
+        parts = [str(self.backend), f"reason={decision.reason}"]
+        for name in ("flag", "bucket", "percentage", "generation"):
+            value = getattr(decision, name)
+            if value is not None:
+                parts.append(f"{name}={value}")
+        return "; ".join(parts).encode("ascii", "replace")
+
+    # 7: the response's body ------------------------------------------------------------------------------------------
+
+    def response_piece(self, data: bytes) -> None:
+        """The next piece of the response's body (or of the tunnel)."""
+        self.sent += len(data)
+        client = self.client
+        client.touch()
+        if not self._chunk_reply:
+            client.transport.write(data)
+        elif len(data) < _JOIN_BELOW:
+            client.transport.write(encode_chunk(data))
+        else:
+            client.transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
+
+    def response_end(self, trailers: Sequence[Field]) -> None:
+        """The response is complete; the connection to the backend has been dealt with."""
+        if self.finished:
+            return
+        if self._chunk_reply:
+            self.client.transport.write(encode_last_chunk(list(trailers)))
+        self._finish()
+        self.client.exchange_over(drain_request=not self.request_done)
+
+    # Tunnels: WebSocket and other Upgrades ---------------------------------------------------------------------------
+
+    def switch_protocols(self, facts: ResponseFacts, lines: bytes, rest: bytes) -> None:
+        """101: from here on bytes pass untouched in both directions (RFC 9110 section 7.8)."""
+        if self.upgrade is None or self.upstream is None or not self.request_done:
+            raise MalformedResponse("The backend switched protocols without being asked.", Where.RESPONSE_HEAD)
+        self.responded = True
+        self.tunnel = Tunnel(self, self.upstream)
+        self.status = 101
+        protocol = next((value for name, value in facts.fields if name.lower() == b"upgrade"), self.upgrade)
+        head = b"%bConnection: Upgrade\r\nUpgrade: %b\r\n\r\n" % (lines, protocol)
+        self.client.transport.write(head + rest)
+        self.client.enter_tunnel()
+
+    def tunnel_closed(self) -> None:
+        """The backend's connection is gone: what it sent is flushed, then the client's ends too."""
+        self.upstream = None
+        if not self.finished:
+            self._finish()
+            self.client.close()
+
+    # 8: the end, good or bad -----------------------------------------------------------------------------------------
+
+    def upstream_gone(self, error: GatewayError, *, answered: bool) -> None:
+        """The connection ended before the response began.
+
+        A kept connection may have been closed by the backend while the request was on its way. Only then, only for
+        safe methods without a body, and only once is it sent again (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1).
+        """
+        connection, self.upstream = self.upstream, None
+        again = connection is not None and connection.reused and not answered and not self._retried
+        if again and self.method in _SAFE and self.framing is Framing.NONE and self.backend is not None:
+            self._retried = True
+            self.service.meters.events.add("retry", self.backend)
+            self.service.pools[self.backend].connect(self)
+        else:
+            self.fail(error)
+
+    def fail(self, error: GatewayError, *, counted: bool = False) -> None:
+        """End with `error`: answer it if nothing was answered yet, else cut the answer short so that nobody takes it
+        for whole."""
+        if self.finished:
+            return
+        if not counted:
+            self._count_error(error)
+        unknown = self._may_have_begun()
+        self._drop_upstream()
+        client = self.client
+        if self.responded:
+            self._finish()
+            client.cut_short(abort=not self._chunk_reply and self.minor == 0)
+            return
+        self.responded = True
+        self.status = error.status
+        client.closing = client.closing or not self.request_done or self.service.draining
+        answer = problem(
+            error,
+            name=self.service.name,
+            date=self.service.clock.date,
+            request_id=self.request_id,
+            backend=self.backend,
+            origin=self.block.origin,
+            body=has_body(self.method, error.status),
+            close=client.closing,
+            outcome="unknown" if unknown else None,
+        )
+        client.transport.write(answer)
+        self._finish()
+        client.exchange_over(drain_request=not self.request_done)
+
+    def _may_have_begun(self) -> bool:
+        """Whether a backend may be working on this request although it will never be answered."""
+        return self.upstream is not None and self.method not in _SAFE
+
+    def abandon(self) -> None:
+        """The client is gone."""
+        if not self.finished:
+            if not self.responded:
+                self.status = ClientGone.status
+            self._count_error(ClientGone("", Where.RESPONSE_BODY if self.responded else Where.REQUEST_SENT))
+            self._drop_upstream()
+            self._finish()
+
+    def overdue(self) -> bool:
+        """Whether the route's limit for the whole exchange has passed."""
+        return 0 < self.route.total < perf_counter() - self.started and self.tunnel is None
+
+    def expire(self, *, reading: bool) -> None:
+        """The deadline has passed; `reading` says that it is the client who should have sent something."""
+        if self.tunnel:
+            self._drop_upstream()
+            self._finish()
+            self.client.close()
+        elif reading and not self.responded:
+            self.fail(RequestTimeout("The body came too slowly.", Where.REQUEST_BODY))
+        else:
+            where = Where.RESPONSE_BODY if self.responded else Where.RESPONSE_HEAD
+            self.fail(ResponseTimeout(f"{self.backend} did not answer in time.", where))
+
+    def _drop_upstream(self) -> None:
+        connection, self.upstream = self.upstream, None
+        if connection is not None:
+            connection.abandon()
+        elif self.backend is not None:
+            self.service.pools[self.backend].forget(self)
+
+    def _count_error(self, error: GatewayError) -> None:
+        self.service.meters.errors.add(self.backend or "none", error.where, error.fault, error.slug)
+
+    def _finish(self) -> None:
+        self.finished = True
+        service = self.service
+        seconds = perf_counter() - self.started
+        meters = service.meters
+        meters.in_flight -= 1
+        meters.bytes_in += self.received
+        meters.bytes_out += self.sent
+        backend = self.backend or "none"
+        meters.of(self.route.name, backend).record(self.status, seconds)
+        if service.access_log.enabled:
+            service.access_log.add(
+                access_line(
+                    time=service.clock.wall,
+                    request_id=self.request_id,
+                    method=self.method,
+                    route=self.route.name,
+                    backend=backend,
+                    reason=self._decision.reason,
+                    status=self.status,
+                    seconds=seconds,
+                    received=self.received,
+                    sent=self.sent,
+                )
+            )

@@ -1,0 +1,70 @@
+"""The few requests that the gateway answers itself: its health, and OPTIONS and TRACE at their last hop."""
+
+import re
+from typing import TYPE_CHECKING
+
+from gateway.core.errors import MalformedRequest
+from gateway.core.framing import Framing
+from gateway.core.headers import RequestBlock
+from gateway.core.problems import own_answer
+from gateway.proxy.reception import Received
+
+if TYPE_CHECKING:
+    from gateway.proxy.server import ClientConnection
+
+_MAX_FORWARDS = re.compile(rb"(?im)^(max-forwards): *[0-9]+\r$")
+_SECRET_FIELDS = re.compile(
+    rb"(?im)^(?:authorization|cookie|proxy-authorization|x-[a-z-]*(?:key|token|secret)[a-z-]*):.*\r\n"
+)
+
+
+def answer_health(client: "ClientConnection", received: Received) -> None:
+    """200 while the worker takes requests, 503 while it drains."""
+    draining = client.service.draining
+    if received.method not in (b"GET", b"HEAD"):
+        _answer(client, received, 405, extra=(b"Allow: GET, HEAD",))
+    else:
+        content = b'{"status":"draining"}' if draining else b'{"status":"ok"}'
+        _answer(client, received, 503 if draining else 200, content)
+
+
+def answer_last_hop(client: "ClientConnection", received: Received, head: bytes) -> None:
+    """RFC 9110 section 7.6.2: Max-Forwards 0 ends here. TRACE answers with the request, less what is secret."""
+    if received.method == b"TRACE":
+        _answer(client, received, 200, _SECRET_FIELDS.sub(b"", head), media_type=b"message/http")
+    else:
+        _answer(client, received, 200, extra=(b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",))
+
+
+def one_hop_less(block: RequestBlock) -> RequestBlock:
+    """The block with Max-Forwards counted down."""
+    left = (block.max_forwards or 1) - 1
+    return block._replace(lines=_MAX_FORWARDS.sub(rb"\g<1>: %d\r" % left, block.lines), max_forwards=left)
+
+
+def _answer(
+    client: "ClientConnection",
+    received: Received,
+    status: int,
+    content: bytes = b"",
+    *,
+    extra: tuple[bytes, ...] = (),
+    media_type: bytes = b"application/json",
+) -> None:
+    if received.facts.framing is not Framing.NONE:
+        raise MalformedRequest("This request takes no body.")
+    service = client.service
+    client.closing = not received.facts.keep_alive or service.draining
+    client.transport.write(
+        own_answer(
+            status,
+            content,
+            media_type,
+            date=service.clock.date,
+            body=received.method != b"HEAD",
+            close=client.closing,
+            extra=extra,
+        )
+    )
+    service.meters.of("own", "none").record(status, 0.0)
+    client.exchange_over(drain_request=False)

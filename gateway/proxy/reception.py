@@ -1,0 +1,72 @@
+"""Request heads of one client connection, read and turned into what goes to the backend.
+
+Clients repeat their fields from request to request, so the last block and what became of it are kept per connection:
+the same bytes on the same connection mean the same, and only the request line is read anew.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from gateway.core.errors import HeadTooLarge, TargetTooLong
+from gateway.core.framing import RequestFacts, read_request
+from gateway.core.headers import Hop, RequestBlock, request_block
+from gateway.core.heads import check_unfinished, parse_request_line
+from gateway.core.routes import Route
+from gateway.core.target import Target, parse_target
+
+if TYPE_CHECKING:
+    from gateway.proxy.service import Service
+
+
+class Received(NamedTuple):
+    """A checked request head and its route."""
+
+    method: bytes
+    target: Target
+    minor: int
+    facts: RequestFacts
+    block: RequestBlock
+    route: Route
+
+
+class Reception:
+    """Reads the heads of one connection."""
+
+    __slots__ = ("_hop", "_memo", "_memo_block", "_service")
+
+    def __init__(self, service: "Service", peer: bytes) -> None:
+        self._service = service
+        self._hop = Hop(service.name, peer, service.config.trusted_hops)
+        self._memo_block = b""
+        self._memo: tuple[RequestFacts, RequestBlock] | None = None
+
+    def check_unfinished(self, part: bytes) -> None:
+        """Refuse the beginning of a head that is too large already or cannot become one. Raises ClientFault."""
+        check_unfinished(part)
+        self._check_size(part)
+
+    def read(self, head: bytes) -> Received:
+        """A complete head, with its empty line. Raises ClientFault."""
+        self._check_size(head)
+        method, raw, minor, end = parse_request_line(head)
+        target = parse_target(method, raw)
+        service = self._service
+        route = service.routes.match(method, target.path)
+        block = head[end:]
+        if block == self._memo_block and self._memo is not None and minor and target.authority is None:
+            return Received(method, target, minor, *self._memo, route)
+        facts = read_request(block, minor)
+        host = target.authority or facts.host or service.pools[route.backend].address.authority
+        # On a flagged route the gateway wants the body itself, so it answers the expectation and does not pass it on.
+        lines = request_block(facts, self._hop, host, minor, pass_expect=route.flag is None)
+        if minor and target.authority is None and not facts.expects_continue:
+            self._memo_block, self._memo = block, (facts, lines)
+        return Received(method, target, minor, facts, lines, route)
+
+    def _check_size(self, head: bytes) -> None:
+        config, size = self._service.config, len(head)
+        if size > config.target_bytes:
+            line = head.find(b"\r\n")
+            if line < 0 or line > config.target_bytes:
+                raise TargetTooLong(f"The request line has more than {config.target_bytes} bytes.")
+            if size > config.head_bytes:
+                raise HeadTooLarge(f"The head has more than {config.head_bytes} bytes.")

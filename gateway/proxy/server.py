@@ -1,0 +1,369 @@
+"""One client connection: reads requests one after the other, refuses what must not pass; counterpart: upstream.
+
+A request's head is read when all of it is here; a pipelined one waits, unread, until its predecessor is answered.
+"""
+
+import asyncio
+from enum import Enum, auto
+from typing import TYPE_CHECKING, cast
+
+from gateway.core.chunked import ChunkedDecoder
+from gateway.core.errors import (
+    BodyTooLarge,
+    GatewayError,
+    MalformedRequest,
+    Overloaded,
+    RequestTimeout,
+    Where,
+)
+from gateway.core.framing import Framing, RequestFacts
+from gateway.core.problems import problem
+from gateway.core.routes import HEALTH_PATH
+from gateway.proxy import own
+from gateway.proxy.exchange import Exchange
+from gateway.proxy.reception import Reception
+
+if TYPE_CHECKING:
+    from gateway.proxy.service import Service
+
+MAX_PIPELINED = 65_536
+"""Bytes of further requests that may wait behind one; then reading stops."""
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 1_048_576
+WRITE_HIGH = 65_536
+TUNNEL_IDLE = 3600.0
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Stage(Enum):
+    """What the connection is doing; the sweeper acts on it when the deadline passes."""
+
+    IDLE = auto()  # between requests
+    HEAD = auto()  # a head has begun
+    BODY = auto()  # a body is coming
+    WAITING = auto()  # the request is complete, its response is not
+    TUNNEL = auto()
+    LINGER = auto()  # answered; the rest of the request is read and thrown away, so that the answer is not lost
+    CLOSING = auto()  # flushing
+
+
+class ClientConnection(asyncio.Protocol):
+    """`closing` says that the connection ends with the current response."""
+
+    __slots__ = (
+        "_buffer",
+        "_decoder",
+        "_left",
+        "_reception",
+        "closing",
+        "deadline",
+        "eof_at",
+        "exchange",
+        "held",
+        "moved_at",
+        "service",
+        "stage",
+        "transport",
+        "write_blocked",
+    )
+
+    def __init__(self, service: "Service") -> None:
+        self.service = service
+        self.exchange: Exchange | None = None
+        self.stage = Stage.IDLE
+        self.deadline = service.clock.now + service.config.head_timeout
+        self.closing = False
+        self.write_blocked = False
+        self.eof_at = 0.0  # when the client ended its side; 0 while it has not
+        self.moved_at = 0.0
+        self._buffer = b""
+        self._decoder: ChunkedDecoder | None = None
+        self._left = 0  # bytes of the body still to come, or of what may still be thrown away
+        self.held = False  # reading is paused
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(WRITE_HIGH)
+        peer = transport.get_extra_info("peername")
+        address = peer[0].encode("ascii") if isinstance(peer, tuple) else b"unknown"
+        service = self.service
+        self._reception = Reception(service, address.removeprefix(b"::ffff:"))
+        service.clients.add(self)
+        service.meters.connections += 1
+        if len(service.clients) > service.config.max_clients:
+            self._refuse(Overloaded("Too many connections."))
+
+    # 1: reading requests ---------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        stage = self.stage
+        if stage is Stage.IDLE or stage is Stage.HEAD:
+            self._read_head(data)
+        elif stage is Stage.BODY:
+            self.touch()
+            self._read_body(data)
+        elif stage is Stage.TUNNEL and self.exchange is not None and self.exchange.tunnel is not None:
+            self.touch()
+            self.exchange.tunnel.up(data)
+        elif stage is Stage.WAITING:
+            self._buffer += data
+            if len(self._buffer) > MAX_PIPELINED:
+                self.hold_upload()
+        elif stage is Stage.LINGER:
+            self._left -= len(data)
+            if self._left < 0:
+                self.close()
+
+    def _read_head(self, data: bytes) -> None:
+        if self._buffer:
+            data = self._buffer + data
+            self._buffer = b""
+        while data.startswith(b"\r\n"):  # RFC 9112 section 2.2: empty lines before a request are skipped
+            data = data[2:]
+        end = data.find(b"\r\n\r\n") + 4
+        try:
+            if end < 4:
+                self._part_of_head(data)
+            elif end == len(data):
+                self._begin(data)
+            else:
+                self._begin(data[:end])
+                self._rest(data[end:])
+        except GatewayError as error:
+            self._refuse(error)
+
+    def _part_of_head(self, data: bytes) -> None:
+        if not data:
+            return
+        if self.stage is Stage.IDLE:
+            self.stage = Stage.HEAD
+            self.deadline = self.service.clock.now + self.service.config.head_timeout
+        self._reception.check_unfinished(data)
+        self._buffer = data
+
+    def _begin(self, head: bytes) -> None:
+        """Check a complete head and start its exchange."""
+        received = self._reception.read(head)
+        if received.target.path == HEALTH_PATH:
+            own.answer_health(self, received)
+            return
+        left = received.block.max_forwards
+        if left is not None and received.method in (b"OPTIONS", b"TRACE"):
+            if left == 0:
+                own.answer_last_hop(self, received, head)
+                return
+            received = received._replace(block=own.one_hop_less(received.block))
+        self.closing = not received.facts.keep_alive
+        self.exchange = exchange = Exchange(self, received)
+        self._start_body(exchange, received.facts)
+
+    def _start_body(self, exchange: Exchange, facts: RequestFacts) -> None:
+        route = exchange.route
+        framing = facts.framing
+        if framing is Framing.NONE:
+            self.stage = Stage.WAITING
+            self.deadline = self.service.clock.now + route.first_byte
+            exchange.begin()
+            exchange.request_end(())
+            return
+        self.stage = Stage.BODY
+        self.deadline = self.service.clock.now + self.service.config.body_timeout
+        if framing is Framing.LENGTH:
+            self._left = facts.length
+            if facts.length > route.max_body:
+                exchange.fail(BodyTooLarge(f"This route takes at most {route.max_body} bytes.", Where.REQUEST_BODY))
+                return
+        else:
+            self._decoder = ChunkedDecoder()
+        if route.flag is not None and facts.expects_continue:
+            self.transport.write(CONTINUE)
+        exchange.begin()
+
+    def _rest(self, data: bytes) -> None:
+        """What came behind a head in the same read: its body, or the next request."""
+        if self.stage is Stage.IDLE:
+            self._buffer = data
+            self.service.loop.call_soon(self._resume)
+        else:
+            self.data_received(data)
+
+    def _read_body(self, data: bytes) -> None:
+        exchange = self.exchange
+        if exchange is None:
+            return
+        if self._decoder is None:
+            self._left -= len(data)
+            if self._left > 0:
+                exchange.request_piece(data)
+                return
+            behind = data[self._left :] if self._left else b""
+            self._complete(exchange, data[: self._left] if self._left else data, behind)
+            return
+        try:
+            pieces = self._decoder.feed(data)
+        except ValueError as error:
+            exchange.fail(MalformedRequest(f"The chunked body is malformed: {error}.", Where.REQUEST_BODY))
+            return
+        if not self._decoder.done:
+            for piece in pieces:
+                exchange.request_piece(piece)
+            return
+        decoder, self._decoder = self._decoder, None
+        for piece in pieces:
+            exchange.request_piece(piece)
+        self._finish_request(exchange, decoder.rest)
+        if not exchange.finished:
+            exchange.request_end(decoder.trailers)
+
+    def _complete(self, exchange: Exchange, last: bytes, behind: bytes) -> None:
+        exchange.request_piece(last)
+        self._finish_request(exchange, behind)
+        if not exchange.finished:
+            exchange.request_end(())
+
+    def _finish_request(self, exchange: Exchange, behind: bytes) -> None:
+        if self.exchange is exchange and self.stage is Stage.BODY:
+            self.stage = Stage.WAITING
+            self.deadline = self.service.clock.now + exchange.route.first_byte
+            self._buffer = behind
+
+    # 8: between requests, and the end ---------------------------------------------------------------------------------
+
+    def exchange_over(self, *, drain_request: bool) -> None:
+        """The response is written. `drain_request` says that the rest of its request is still coming."""
+        self.exchange = None
+        self._decoder = None
+        self.release_upload()
+        if drain_request:
+            self._linger()
+        elif self.closing or self.eof_at:
+            self.close()
+        else:
+            self.stage = Stage.IDLE
+            self.deadline = self.service.clock.now + self.service.config.keep_alive
+            if self._buffer:
+                self.service.loop.call_soon(self._resume)
+
+    def _resume(self) -> None:
+        """Read the pipelined request, if the connection is still there to be answered."""
+        if self.stage is Stage.IDLE and self._buffer and not self.transport.is_closing():
+            data, self._buffer = self._buffer, b""
+            self._read_head(data)
+
+    def _refuse(self, error: GatewayError) -> None:
+        """Answer a request that never became an exchange; the connection cannot be trusted any further."""
+        service = self.service
+        service.meters.errors.add("none", error.where, error.fault, error.slug)
+        service.meters.of("refused", "none").record(error.status, 0.0)
+        self.exchange = None
+        self.transport.write(problem(error, name=service.name, date=service.clock.date, request_id=service.next_id()))
+        self._linger()
+
+    def _linger(self) -> None:
+        """End our side and read on for a moment: closing at once would reset the connection and lose the answer."""
+        self.stage = Stage.LINGER
+        self.deadline = self.service.clock.now + LINGER_SECONDS
+        self._left = LINGER_BYTES
+        self._buffer = b""
+        if self.eof_at:
+            self.close()
+        elif not self.transport.is_closing():
+            self.transport.write_eof()
+
+    def close(self) -> None:
+        """Flush and close; a client that does not read is given up after a while."""
+        self.stage = Stage.CLOSING
+        self.deadline = self.service.clock.now + self.service.config.body_timeout
+        self.transport.close()
+
+    def cut_short(self, *, abort: bool) -> None:
+        """End a response that is not whole. `abort` where a plain close would look like its end."""
+        self.exchange = None
+        if abort:
+            self.stage = Stage.CLOSING
+            self.transport.abort()
+        else:
+            self.close()
+
+    def eof_received(self) -> bool:
+        stage = self.stage
+        self.eof_at = self.service.clock.now
+        if stage is Stage.TUNNEL and self.exchange is not None and self.exchange.tunnel is not None:
+            self.exchange.tunnel.client_eof()
+            return True
+        if stage is Stage.WAITING:
+            return True  # it may still read: gateway.proxy.sweeper finds out
+        if stage is Stage.HEAD:
+            self._refuse(MalformedRequest("The connection ended inside the head."))
+            return True
+        if stage is Stage.BODY and self.exchange is not None:
+            self.exchange.fail(MalformedRequest("The connection ended inside the body.", Where.REQUEST_BODY))
+            return True
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        service = self.service
+        service.clients.discard(self)
+        service.meters.connections -= 1
+        exchange, self.exchange = self.exchange, None
+        self.stage = Stage.CLOSING
+        if exchange is not None:
+            exchange.abandon()
+
+    # Time and flow ---------------------------------------------------------------------------------------------------
+
+    def touch(self) -> None:
+        """Something moved: the idle deadline starts anew."""
+        exchange = self.exchange
+        if exchange is not None:
+            idle = TUNNEL_IDLE if exchange.tunnel else exchange.route.idle
+            self.moved_at = now = self.service.clock.now
+            self.deadline = now + idle
+
+    def expire(self) -> None:
+        """The deadline has passed. Called by the sweeper."""
+        stage = self.stage
+        if self.exchange is not None:
+            self.exchange.expire(reading=stage is Stage.BODY and not self.held)
+        elif stage is Stage.HEAD:
+            self._refuse(RequestTimeout("The head came too slowly."))
+        elif stage is Stage.CLOSING or self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            self.close()
+
+    def cannot_complete(self, unread: int) -> bool:
+        """Whether the body can no longer become whole, with `unread` bytes behind the end of what the client sent."""
+        return unread < self._left if self._decoder is None else not unread
+
+    def enter_tunnel(self) -> None:
+        """The backend switched protocols: what the client sends is no longer HTTP."""
+        self.stage = Stage.TUNNEL
+        self.touch()
+        if self._buffer and self.exchange is not None and self.exchange.tunnel is not None:
+            data, self._buffer = self._buffer, b""
+            self.exchange.tunnel.up(data)
+
+    def hold_upload(self) -> None:
+        """Stop reading from the client."""
+        if not self.held and not self.eof_at and not self.transport.is_closing():
+            self.held = True
+            self.transport.pause_reading()
+
+    def release_upload(self) -> None:
+        """The counterpart of hold_upload."""
+        if self.held:
+            self.held = False
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        self.write_blocked = True
+        if self.exchange is not None and self.exchange.upstream is not None:
+            self.exchange.upstream.pause()
+
+    def resume_writing(self) -> None:
+        self.write_blocked = False
+        self.touch()
+        if self.exchange is not None and self.exchange.upstream is not None:
+            self.exchange.upstream.resume()

@@ -1,0 +1,85 @@
+"""What all connections of one worker share: routes, flags, pools, counters, clock and ids."""
+
+import asyncio
+import secrets
+import time
+from email.utils import formatdate
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flags.file_source import FileSource
+from flags.kill import KillSwitch
+from gateway.core.decide import Backend
+from gateway.core.routes import parse_routes
+from gateway.observe.access_log import AccessLog
+from gateway.observe.meters import Meters
+from gateway.proxy.address import parse_upstream
+from gateway.proxy.config import WorkerConfig
+from gateway.proxy.pool import Pool
+
+if TYPE_CHECKING:
+    from gateway.proxy.server import ClientConnection
+
+
+class Clock:
+    """Monotonic seconds as of the last sweep: good enough for timeouts, and free to read."""
+
+    __slots__ = ("date", "now", "wall")
+
+    def __init__(self) -> None:
+        self.tick()
+
+    def tick(self) -> None:
+        """Set to the present. Called by the sweeper."""
+        self.now = time.monotonic()
+        self.wall = time.time()
+        self.date = formatdate(usegmt=True).encode("ascii")
+
+
+class Service:
+    """The shared state of one worker. Lives as long as the worker; nothing in it belongs to one request."""
+
+    __slots__ = (
+        "_counter",
+        "_prefix",
+        "access_log",
+        "clients",
+        "clock",
+        "config",
+        "draining",
+        "flags",
+        "kill",
+        "loop",
+        "meters",
+        "name",
+        "pools",
+        "routes",
+        "started_at",
+    )
+
+    def __init__(self, config: WorkerConfig, loop: asyncio.AbstractEventLoop, access_log: AccessLog) -> None:
+        self.config = config
+        self.loop = loop
+        self.access_log = access_log
+        self.clock = Clock()
+        self.meters = Meters()
+        self.routes = parse_routes(config.routes)
+        self.name = config.name.encode("ascii")
+        flags_path = Path(config.flags_path)
+        self.flags = FileSource(flags_path)
+        self.kill = KillSwitch(flags_path)
+        self.clients: set[ClientConnection] = set()
+        self.draining = False
+        self.started_at = time.time()
+        self.pools = {
+            Backend.LEGACY: Pool(self, Backend.LEGACY, parse_upstream(config.legacy)),
+            Backend.V2: Pool(self, Backend.V2, parse_upstream(config.v2)),
+        }
+        # Ids are unguessable per worker and cheap per request: a random half and a counter.
+        self._prefix = secrets.token_hex(8).encode("ascii")
+        self._counter = secrets.randbits(32)
+
+    def next_id(self) -> bytes:
+        """A new request id: 32 lower-case hex digits, also fit to be a trace id (W3C Trace Context section 3.2.2.3)."""
+        self._counter += 1
+        return b"%b%016x" % (self._prefix, self._counter)

@@ -1,0 +1,36 @@
+"""After 101 (Switching Protocols): bytes pass untouched both ways; each side may end its half (RFC 9110, 7.8)."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.proxy.exchange import Exchange
+    from gateway.proxy.upstream import UpstreamConnection
+
+
+class Tunnel:
+    """A WebSocket or another upgraded connection. What the backend sends goes through Exchange.response_piece."""
+
+    __slots__ = ("_exchange", "_upstream")
+
+    def __init__(self, exchange: "Exchange", upstream: "UpstreamConnection") -> None:
+        self._exchange = exchange
+        self._upstream = upstream
+
+    def up(self, data: bytes) -> None:
+        """Bytes from the client."""
+        self._exchange.received += len(data)
+        if not self._upstream.transport.is_closing():
+            self._upstream.transport.write(data)
+
+    def client_eof(self) -> None:
+        """The client has said all it has to say."""
+        if not self._upstream.transport.is_closing():
+            self._upstream.transport.write_eof()
+
+    def upstream_eof(self) -> None:
+        """The backend has said all it has to say; when the client has too, nothing is left to wait for."""
+        client = self._exchange.client
+        if client.eof_at:
+            self._upstream.transport.close()
+        elif not client.transport.is_closing():
+            client.transport.write_eof()

@@ -1,0 +1,273 @@
+"""One connection to a backend: writes requests, reads responses; the counterpart is gateway.proxy.server.
+
+The response's head is read as a whole, its body by its framing. Whatever is not exactly one response per request
+ends the connection, so that no byte can ever be taken for the answer to somebody else's request.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from enum import Enum, auto
+from typing import TYPE_CHECKING, cast
+
+from gateway.core.chunked import ChunkedDecoder
+from gateway.core.errors import GatewayError, MalformedResponse, TruncatedResponse, UpstreamGone, Where
+from gateway.core.framing import Framing, ResponseFacts, has_body, read_response
+from gateway.core.headers import response_lines
+from gateway.core.heads import Field, parse_status_line
+
+if TYPE_CHECKING:
+    from gateway.proxy.exchange import Exchange
+    from gateway.proxy.pool import Pool
+
+MAX_HEAD = 65_536
+MAX_INTERIM = 16
+"""1xx responses before the final one; more are a defect or an attack."""
+WRITE_HIGH = 65_536
+
+
+class Reading(Enum):
+    """What the next byte from the backend is."""
+
+    NOTHING = auto()  # idle: any byte is a violation
+    HEAD = auto()
+    LENGTH = auto()
+    CHUNKED = auto()
+    CLOSE = auto()
+    TUNNEL = auto()
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """A pooled connection. `exchange` is who uses it now; `reused` says that it has served before."""
+
+    __slots__ = (
+        "_buffer",
+        "_decoder",
+        "_interim",
+        "_keep",
+        "_left",
+        "_memo",
+        "_memo_head",
+        "_paused",
+        "exchange",
+        "idle_since",
+        "pool",
+        "reading",
+        "reused",
+        "transport",
+        "write_blocked",
+    )
+
+    def __init__(self, pool: "Pool") -> None:
+        self.pool = pool
+        self.exchange: Exchange | None = None
+        self.reading = Reading.NOTHING
+        self.reused = False
+        self.idle_since = 0.0
+        self.write_blocked = False
+        self._buffer = b""
+        self._decoder = ChunkedDecoder()
+        self._interim = 0
+        self._keep = False
+        self._left = 0
+        self._paused = False
+        self._memo_head = b""
+        self._memo: tuple[ResponseFacts, bytes] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(WRITE_HIGH)
+
+    def begin(self, exchange: "Exchange") -> None:
+        """Serve `exchange`: from now on its response is expected."""
+        self.exchange = exchange
+        self.reading = Reading.HEAD
+        self._interim = 0
+
+    # Reading ---------------------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        exchange = self.exchange
+        if exchange is None:
+            self.transport.abort()  # an answer that nobody asked for
+            return
+        reading = self.reading
+        try:
+            if reading is Reading.HEAD:
+                self._read_head(exchange, data)
+            elif reading is Reading.LENGTH:
+                self._read_length(exchange, data)
+            elif reading is Reading.CHUNKED:
+                self._read_chunked(exchange, data)
+            else:
+                exchange.response_piece(data)
+        except GatewayError as error:
+            exchange.fail(error)
+
+    def _read_head(self, exchange: "Exchange", data: bytes) -> None:
+        if self._buffer:
+            data = self._buffer + data
+            self._buffer = b""
+        while True:
+            end = data.find(b"\r\n\r\n") + 4
+            if end < 4:
+                if len(data) > MAX_HEAD:
+                    raise MalformedResponse("The head of the answer is too large.", Where.RESPONSE_HEAD)
+                if b"\n\n" in data or not b"HTTP/1."[: len(data)] == data[:7]:
+                    raise MalformedResponse("The answer is not HTTP/1.", Where.RESPONSE_HEAD)
+                self._buffer = data
+                return
+            facts, lines = self._head(data[:end])
+            data = data[end:]
+            if facts.line.status >= 200 or facts.line.status == 101:
+                self._final(exchange, facts, lines, data)
+                return
+            self._interim += 1
+            if self._interim > MAX_INTERIM:
+                raise MalformedResponse("Too many interim answers.", Where.RESPONSE_HEAD)
+            exchange.interim(facts, lines)
+            if not data:
+                return
+
+    def _head(self, head: bytes) -> tuple[ResponseFacts, bytes]:
+        """Facts and forwarded lines of a head. Backends repeat themselves, so the last head's are kept."""
+        if head == self._memo_head and self._memo is not None:
+            return self._memo
+        try:
+            line = parse_status_line(head)
+            facts = read_response(line, head[line.end :])
+        except MalformedResponse as error:
+            error.where = Where.RESPONSE_HEAD
+            raise
+        framed = facts.framing is Framing.LENGTH and line.status != 204 and line.status >= 200
+        hop_name = self.pool.service.name
+        self._memo_head = head
+        self._memo = facts, response_lines(facts, self.pool.backend.encode(), hop_name, framed=framed)
+        return self._memo
+
+    def _final(self, exchange: "Exchange", facts: ResponseFacts, lines: bytes, rest: bytes) -> None:
+        if facts.line.status == 101:
+            self.reading = Reading.TUNNEL
+            exchange.switch_protocols(facts, lines, rest)
+            return
+        self._keep = facts.keep_alive
+        framing = facts.framing
+        if not has_body(exchange.method, facts.line.status):
+            self._keep = self._keep and not rest
+            exchange.response_head(facts, lines, b"", body=False)
+            self._end(exchange)
+        elif framing is Framing.LENGTH:
+            self._left = facts.length
+            if len(rest) >= facts.length:
+                self._keep = self._keep and len(rest) == facts.length
+                exchange.response_head(facts, lines, rest[: facts.length])
+                self._end(exchange)
+            else:
+                self._left -= len(rest)
+                self.reading = Reading.LENGTH
+                exchange.response_head(facts, lines, rest)
+        elif framing is Framing.CHUNKED:
+            self._decoder = ChunkedDecoder()
+            self.reading = Reading.CHUNKED
+            exchange.response_head(facts, lines, b"")
+            if rest:
+                self._read_chunked(exchange, rest)
+        else:
+            self._keep = False
+            self.reading = Reading.CLOSE
+            exchange.response_head(facts, lines, b"")
+            if rest:
+                exchange.response_piece(rest)
+
+    def _read_length(self, exchange: "Exchange", data: bytes) -> None:
+        self._left -= len(data)
+        if self._left > 0:
+            exchange.response_piece(data)
+            return
+        if self._left < 0:
+            self._keep = False
+            data = data[: self._left]
+        exchange.response_piece(data)
+        self._end(exchange)
+
+    def _read_chunked(self, exchange: "Exchange", data: bytes) -> None:
+        decoder = self._decoder
+        try:
+            pieces = decoder.feed(data)
+        except ValueError as error:
+            raise TruncatedResponse(f"The answer's chunks are malformed: {error}.", Where.RESPONSE_BODY) from None
+        for piece in pieces:
+            exchange.response_piece(piece)
+        if decoder.done:
+            self._keep = self._keep and not decoder.rest
+            self._end(exchange, decoder.trailers)
+
+    def _end(self, exchange: "Exchange", trailers: Sequence[Field] = ()) -> None:
+        """The response is complete: part with the exchange, then keep or close the connection."""
+        self.exchange = None
+        self.reading = Reading.NOTHING
+        reusable = self._keep and exchange.request_done and not self.transport.is_closing()
+        exchange.upstream = None
+        if reusable:
+            self.resume()
+            self.pool.give_back(self)
+        else:
+            self.transport.abort()
+        exchange.response_end(trailers)
+
+    def eof_received(self) -> bool:
+        exchange = self.exchange
+        if exchange is not None and self.reading is Reading.TUNNEL:
+            if exchange.tunnel is not None:
+                exchange.tunnel.upstream_eof()
+            return True
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        exchange, self.exchange = self.exchange, None
+        self.pool.lost(self)
+        if exchange is None:
+            return
+        if self.reading is Reading.CLOSE and exc is None:
+            exchange.upstream = None
+            exchange.response_end(())
+        elif self.reading is Reading.TUNNEL:
+            exchange.tunnel_closed()
+        elif self.reading is Reading.HEAD:
+            begun = bool(self._buffer) or self._interim > 0
+            exchange.upstream_gone(
+                UpstreamGone(f"{self.pool.backend} closed the connection without an answer.", Where.RESPONSE_HEAD),
+                answered=begun,
+            )
+        else:
+            exchange.fail(TruncatedResponse(f"{self.pool.backend}'s answer ended early.", Where.RESPONSE_BODY))
+
+    # Flow control ----------------------------------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        """The client reads slowly: stop reading the response."""
+        if not self._paused and not self.transport.is_closing():
+            self._paused = True
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        """The counterpart of pause; also before the connection goes back to the pool."""
+        if self._paused:
+            self._paused = False
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        self.write_blocked = True
+        if self.exchange is not None:
+            self.exchange.upload_blocked()
+
+    def resume_writing(self) -> None:
+        self.write_blocked = False
+        if self.exchange is not None:
+            self.exchange.upload_unblocked()
+
+    def abandon(self) -> None:
+        """The exchange is given up: the backend must notice, so the connection is torn down."""
+        self.exchange = None
+        self.reading = Reading.NOTHING
+        self.transport.abort()

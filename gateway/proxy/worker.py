@@ -1,0 +1,135 @@
+"""One proxy process: `python -m gateway.proxy.worker LISTENER_FD CONTROL_FD`, WorkerConfig as JSON on stdin.
+
+Started and restarted by gateway.fleet. Imports neither FastAPI nor pydantic nor the metrics library: the data plane
+stays small, and works on when the control plane does not.
+"""
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+import socket
+import sys
+
+import uvloop
+
+from flags.follow import follow
+from gateway.core.routes import RouteTableError, parse_routes
+from gateway.observe.access_log import AccessLog
+from gateway.proxy.config import WorkerConfig
+from gateway.proxy.control import ControlChannel
+from gateway.proxy.drain import drain
+from gateway.proxy.server import ClientConnection
+from gateway.proxy.service import Service
+from gateway.proxy.sweeper import Sweeper
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Worker:
+    """Wires one Service to its listener, its flags and its control channel."""
+
+    def __init__(self, config: WorkerConfig, listener: socket.socket, control: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        self._listener = listener
+        self._control_socket = control
+        self.service = Service(config, loop, AccessLog(sys.stderr.fileno() if config.access_log else None))
+        self._sweeper = Sweeper(self.service)
+        self._stop = asyncio.Event()
+        self._channel = ControlChannel(
+            {"snapshot": lambda _: self.snapshot(), "drain": self._drain_asked, "reload": self._reload}, self._stop.set
+        )
+
+    async def run(self) -> bool:
+        """Serve until told to drain; True if nothing was cut off."""
+        service = self.service
+        loop = service.loop
+        service.flags.poll()
+        service.kill.poll()
+        service.access_log.start()
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C reaches the supervisor too, which then drains us
+        server = await loop.create_server(lambda: ClientConnection(service), sock=self._listener, backlog=4096)
+        await self._channel.open(self._control_socket)
+        tasks = [
+            loop.create_task(follow((service.flags, service.kill))),
+            loop.create_task(self._channel.serve()),
+        ]
+        self._sweeper.start()
+        self._channel.tell({"event": "ready", "pid": os.getpid()})
+        await self._stop.wait()
+        clean = await drain(service, server, self._listener)
+        self._sweeper.stop()
+        self._channel.tell({"event": "end", "snapshot": self.snapshot()})
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*tasks)
+        await self._channel.close()
+        service.access_log.close()
+        return clean
+
+    def snapshot(self) -> dict[str, object]:
+        """Counters and state, for the supervisor."""
+        service = self.service
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        flags = service.flags
+        max_lag, self._sweeper.max_lag = self._sweeper.max_lag, 0.0
+        return {
+            "pid": os.getpid(),
+            "started_at": service.started_at,
+            "draining": service.draining,
+            "killed": service.kill.engaged,
+            "flags": {
+                "generation": None if flags.snapshot is None else flags.snapshot.generation,
+                "digest": None if flags.snapshot is None else flags.snapshot.digest,
+                "error": flags.error,
+                "loaded_at": flags.loaded_at,
+                "age": flags.age(),
+            },
+            "counters": service.meters.snapshot() | {"log_dropped": service.access_log.dropped},
+            "pools": {
+                str(backend): {"open": pool.open, "idle": len(pool.idle), "waiting": pool.waiting}
+                for backend, pool in service.pools.items()
+            },
+            "process": {
+                "cpu_seconds": usage.ru_utime + usage.ru_stime,
+                "rss_bytes": _resident_bytes(),
+                "loop_lag_seconds": max_lag,
+            },
+        }
+
+    def _drain_asked(self, _: dict[str, object]) -> dict[str, object]:
+        self._stop.set()
+        return {"draining": True}
+
+    def _reload(self, request: dict[str, object]) -> dict[str, object]:
+        """A new route table for requests from now on; those in flight keep the row that they began with."""
+        try:
+            self.service.routes = parse_routes(str(request.get("routes", "")))
+        except RouteTableError as error:
+            return {"error": str(error)}
+        return {"reloaded": True}
+
+
+def _resident_bytes() -> int:
+    with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 -- read often; a Path costs more than the read
+        return int(file.read().split()[1]) * PAGE
+
+
+async def _serve(config: WorkerConfig, listener: socket.socket, control: socket.socket) -> bool:
+    return await Worker(config, listener, control).run()
+
+
+def main() -> None:
+    """Entry point of the process."""
+    listener = socket.socket(fileno=int(sys.argv[1]))
+    control = socket.socket(fileno=int(sys.argv[2]))
+    config = WorkerConfig.from_json(sys.stdin.read())
+    clean = uvloop.run(_serve(config, listener, control))
+    sys.exit(0 if clean else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""The gateway's settings: environment variables GATEWAY_*, overruled by options; one frozen, checked value."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gateway.core.routes import RouteTableError, parse_routes
+from gateway.ops.access import is_loopback
+from gateway.proxy.address import parse_listen, parse_upstream
+from gateway.proxy.config import WorkerConfig
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class GatewaySettings(BaseSettings):
+    """Everything the gateway can be told, apart from its routes and its flags."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True, env_ignore_empty=True)
+
+    listen: str = Field("127.0.0.1:8080", description="public address, HOST:PORT; port 0 takes a free one")
+    ops: str = Field("127.0.0.1:9090", description="address of metrics and ops API, HOST:PORT; never public")
+    ops_token: SecretStr | None = Field(None, description="bearer token of the ops API; needed unless on loopback")
+    legacy: str = Field(
+        "http://127.0.0.1:10000", description="the monolith: http://HOST:PORT, https://HOST or unix:/PATH"
+    )
+    v2: str = Field("http://127.0.0.1:8002", description="the new service, in the same forms")
+    flags: Path = Field(Path("flags/features.json"), description="flag file; followed while it changes")
+    routes: Path | None = Field(None, description="route table (TOML); the one that is shipped if unset")
+    workers: int = Field(0, ge=0, le=256, description="proxy processes; 0 means one per processor")
+    name: str = Field(
+        "banyan", pattern=r"^[A-Za-z0-9._-]{1,63}$", description="own name in Via; two gateways in a row need two names"
+    )
+    trusted_hops: int = Field(
+        0, ge=0, le=16, description="proxies in front of the gateway whose forwarding headers are believed"
+    )
+    access_log: bool = Field(True, description="one JSON line per request on standard error; holds no paths and no ids")
+    api_key: SecretStr | None = Field(None, description="key that routes with api_key = true ask for (bearer token)")
+    head_bytes: int = Field(65_536, ge=1024, le=1_048_576, description="largest request head; beyond it 431")
+    target_bytes: int = Field(16_384, ge=256, le=65_536, description="longest request line; beyond it 414")
+    head_timeout: Seconds = Field(15.0, description="seconds for a whole request head; beyond it 408")
+    body_timeout: Seconds = Field(30.0, description="seconds between two pieces of a request body; beyond it 408")
+    keep_alive: Seconds = Field(75.0, description="seconds that an idle client connection stays open")
+    max_clients: int = Field(20_000, ge=1, description="client connections per worker; beyond it 503")
+    upstream_connections: int = Field(1024, ge=1, description="connections per worker and backend")
+    upstream_waiting: int = Field(1024, ge=0, description="requests per worker that may wait for a connection")
+    upstream_idle: Seconds = Field(
+        4.0, description="seconds that an unused backend connection is kept; must be less than the backend's own limit"
+    )
+    drain_seconds: Seconds = Field(25.0, description="seconds that running requests have when the gateway stops")
+
+    @field_validator("listen", "ops")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        parse_listen(value)
+        return value
+
+    @field_validator("legacy", "v2")
+    @classmethod
+    def _upstream(cls, value: str) -> str:
+        parse_upstream(value)
+        return value
+
+    @field_validator("routes")
+    @classmethod
+    def _routes(cls, value: Path | None) -> Path | None:
+        try:
+            parse_routes(read_routes(value))
+        except OSError as error:
+            raise ValueError(f"cannot be read: {error.strerror}") from None
+        except RouteTableError as error:
+            raise ValueError("; ".join(error.problems)) from None
+        return value
+
+    @model_validator(mode="after")
+    def _guarded(self) -> "GatewaySettings":
+        if not self.ops_token and not is_loopback(parse_listen(self.ops).host):
+            raise ValueError("ops is not on loopback, so ops_token (GATEWAY_OPS_TOKEN) must be set")
+        if any(route.api_key for route in parse_routes(read_routes(self.routes)).routes) and not self.api_key:
+            raise ValueError("a route asks for an API key, so api_key (GATEWAY_API_KEY) must be set")
+        return self
+
+    def worker_config(self) -> WorkerConfig:
+        """What the proxy processes need of it."""
+        return WorkerConfig(
+            legacy=self.legacy,
+            v2=self.v2,
+            flags_path=str(self.flags.absolute()),
+            routes=read_routes(self.routes),
+            name=self.name,
+            trusted_hops=self.trusted_hops,
+            access_log=self.access_log,
+            head_bytes=self.head_bytes,
+            target_bytes=self.target_bytes,
+            head_timeout=self.head_timeout,
+            body_timeout=self.body_timeout,
+            keep_alive=self.keep_alive,
+            max_clients=self.max_clients,
+            upstream_connections=self.upstream_connections,
+            upstream_waiting=self.upstream_waiting,
+            upstream_idle=self.upstream_idle,
+            drain_seconds=self.drain_seconds,
+            api_key=self.api_key.get_secret_value() if self.api_key else "",
+        )
+
+
+def read_routes(path: Path | None) -> str:
+    """The text of the route table. Raises OSError."""
+    if path is None:
+        return files("gateway").joinpath("routes.toml").read_text(encoding="utf-8")
+    return path.read_text(encoding="utf-8")
