@@ -1,0 +1,210 @@
+"""The command line: the same verbs on a file and on a remote gateway, in tables and in JSON, with honest exit codes."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import uvicorn
+from click.testing import Result
+from typer.testing import CliRunner
+
+from gateway.ops.access import OpsAccess
+from gateway.ops.api import create_ops_app
+from gateway.ops.controls import FileControls
+from gateway.ops.rollout_cli import app
+from tests.gateway.ops.documents import FLAG, flag_file, stored
+from tests.gateway.ops.fleet import StandInFleet
+
+Run = Callable[..., Result]
+TOKEN = "s3cret"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return flag_file(tmp_path)
+
+
+@pytest.fixture
+def ops_url(path: Path) -> Iterator[str]:
+    """A real ops API on a loopback port of its own."""
+    served = create_ops_app(StandInFleet(), FileControls(path), OpsAccess("127.0.0.1", TOKEN))
+    server = uvicorn.Server(uvicorn.Config(served, port=0, log_level="critical", lifespan="off"))
+    socket = server.config.bind_socket()
+    socket.listen()  # whoever connects before the server runs waits in the queue
+    thread = Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{socket.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(10)
+    socket.close()
+
+
+def invoke(*arguments: str, env: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(app, ["--who", "ann", *arguments], env={"COLUMNS": "120", **(env or {})})
+
+
+@pytest.fixture(params=["file", "remote"])
+def run(request: pytest.FixtureRequest, path: Path) -> Run:
+    """Runs the command line on the file, then on the ops API over the same file."""
+    if request.param == "file":
+        return lambda *arguments: invoke("--flags", str(path), *arguments)
+    url = request.getfixturevalue("ops_url")
+    return lambda *arguments: invoke("--ops", url, "--token", TOKEN, *arguments)
+
+
+def test_set_status_and_journal(run: Run, path: Path) -> None:
+    assert run("set", FLAG, "50", "--why", "step").exit_code == 0
+    assert stored(path) == (2, "50")
+    status = json.loads(run("status", "--json").stdout)
+    assert (status["generation"], status["flags"][0]["percentage"]) == (2, 50)
+    (entry,) = json.loads(run("journal", "--json").stdout)
+    assert entry["who"].startswith("ann")
+    assert (entry["action"], entry["from"], entry["to"], entry["why"]) == ("set", 10, 50, "step")
+
+
+def test_kill_and_revive(run: Run, path: Path) -> None:
+    assert "everything goes to legacy now" in run("kill", "--why", "errors").stdout
+    assert path.with_name("features.json.kill").exists()
+    assert "went to legacy already" in run("kill").stdout
+    assert "ENGAGED" in run("status").stdout
+    assert json.loads(run("revive", "--json").stdout)["changed"]
+    assert "no kill to end" in run("revive").stdout
+
+
+@pytest.mark.parametrize("user_id", ["user-1", "..", "a/b", "é 🚀", "None", ""])
+def test_explain_agrees_with_the_decision(run: Run, path: Path, user_id: str) -> None:
+    result = run("explain", user_id, "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == FileControls(path).explain(user_id, FLAG).model_dump()
+
+
+def test_explain_as_a_table_names_each_step(run: Run) -> None:
+    shown = run("explain", "user-1").stdout
+    for part in ("user-1", "e1d7449e", "7 of 100", "10 %", "percentage-in", "v2"):
+        assert part in shown
+
+
+def test_preview(run: Run, tmp_path: Path) -> None:
+    ids = tmp_path / "ids"
+    ids.write_text("user-1\nuser-2\nuser-3\nuser-42\n")
+    report = json.loads(run("preview", "10", "50", "--ids", str(ids), "--json").stdout)
+    assert (report["from"], report["to"], report["buckets"], report["counted"]) == (10, 50, [11, 50], 4)
+    assert "40 % of users, to v2" in run("preview", "10", "50").stdout
+    assert "nobody" in run("preview", "10", "10").stdout
+
+
+def test_validate(run: Run, path: Path) -> None:
+    assert run("validate").exit_code == 0
+    path.write_text('{"features": [{"name": 1, "enabled": 2, "strategies": []}]}')
+    result = run("validate", "--json")
+    assert result.exit_code == 1
+    assert len(json.loads(result.stdout)["problems"]) == 2
+
+
+def test_every_question_prints_a_table(run: Run) -> None:
+    run("set", FLAG, "20", "--why", "[red]not markup[/red]")
+    assert "[red]not markup[/red]" in run("journal").stdout
+    for question in (["status"], ["journal"], ["validate"], ["preview", "0", "1"], ["explain", "x"]):
+        assert run(*question).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("set", FLAG, "101"), 1, "a percentage is a whole number from 0 to 100"),
+        (("set", "nope", "1"), 1, "no flag 'nope'"),
+        (("set", FLAG, "1", "--expect", "7"), 4, "at generation 1, not 7"),
+        (("set", FLAG, "ten"), 2, "percent"),
+        (("preview", "0", "1", "--flag", "nope"), 1, "no flag 'nope'"),
+        (("nonsense",), 2, "nonsense"),
+    ],
+)
+def test_refusals_have_an_exit_code_and_change_nothing(
+    run: Run, path: Path, arguments: tuple[str, ...], code: int, told: str
+) -> None:
+    result = run(*arguments)
+    assert result.exit_code == code
+    assert told in result.stderr
+    assert stored(path) == (1, "10")
+
+
+def test_a_broken_file_is_told_with_the_way_out(run: Run, path: Path) -> None:
+    path.write_text('{"features": 1}')
+    result = run("set", FLAG, "0")
+    assert result.exit_code == 1
+    assert "features must be a list" in result.stderr
+    assert run("kill").exit_code == 0
+
+
+def test_errors_can_be_had_as_json(run: Run) -> None:
+    result = run("set", "nope", "1", "--json")
+    assert result.stdout == ""
+    assert "no flag 'nope'" in json.loads(result.stderr)["error"]
+
+
+def test_a_change_without_a_journal_entry_says_so(run: Run, path: Path) -> None:
+    path.with_name("features.json.journal").mkdir()
+    result = run("kill")
+    assert result.exit_code == 5
+    assert "not in the journal" in result.stdout
+    assert path.with_name("features.json.kill").exists()
+
+
+def test_a_missing_file_and_a_gateway_that_is_away_cannot_be_reached(tmp_path: Path) -> None:
+    assert invoke("--flags", str(tmp_path / "none.json"), "set", FLAG, "1").exit_code == 3
+    assert invoke("--ops", "http://127.0.0.1:9", "status").exit_code == 3
+
+
+def test_a_wrong_token_is_refused(ops_url: str) -> None:
+    result = invoke("--ops", ops_url, "--token", "wrong", "kill")
+    assert result.exit_code == 1
+    assert "a bearer token is needed" in result.stderr
+
+
+def test_options_can_come_from_the_environment_and_all_problems_are_told(path: Path) -> None:
+    status = invoke("status", "--json", env={"ROLLOUT_FLAGS": str(path)})
+    assert json.loads(status.stdout)["source"] == str(path)
+    result = invoke("status", env={"ROLLOUT_OPS": "nonsense", "ROLLOUT_FLAG": " "})
+    assert result.exit_code == 2
+    assert "ops:" in result.stderr
+    assert "flag:" in result.stderr
+
+
+def test_a_file_and_a_gateway_at_once_are_refused(path: Path) -> None:
+    assert invoke("--flags", str(path), "--ops", "http://127.0.0.1:9", "status").exit_code == 2
+
+
+def test_an_option_wins_over_the_environment(path: Path) -> None:
+    result = invoke("--flags", str(path), "status", "--json", env={"ROLLOUT_OPS": "http://127.0.0.1:9"})
+    assert json.loads(result.stdout)["source"] == str(path)
+
+
+def test_help_names_the_variables_and_exit_codes() -> None:
+    shown = invoke("--help").stdout
+    for part in ("ROLLOUT_FLAGS", "ROLLOUT_OPS", "ROLLOUT_TOKEN", "ROLLOUT_WHO", "Exit codes", "--install-completion"):
+        assert part in shown
+
+
+def test_the_console_command_works_as_a_process_and_follows_the_journal(path: Path) -> None:
+    command = [sys.executable, "-c", "from gateway.ops.rollout_cli import main; main()", "--flags", str(path)]
+    FileControls(path).kill(who="ann", why="first")
+    following = subprocess.Popen([*command, "journal", "--follow", "--json"], stdout=subprocess.PIPE, text=True)
+    assert following.stdout is not None
+    try:
+        assert json.loads(following.stdout.readline())["why"] == "first"
+        done = subprocess.run([*command, "revive", "--why", "second"], capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert json.loads(following.stdout.readline())["why"] == "second"
+    finally:
+        following.kill()
+        following.communicate()
+
+
+def test_it_starts_without_a_web_framework() -> None:
+    """A rollback should not wait for imports it has no use for."""
+    code = "import sys, gateway.ops.rollout_cli; print({'fastapi', 'starlette', 'httpx'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
