@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from v2_service.contract import Chunk, Conversation, Message, Tier
-from v2_service.processors.sentences import cut_end, tail_start
+from v2_service.processors.sentences import cut_piece, tail_start
 from v2_service.processors.tokens import estimate_tokens
 
 _SPEAKERS = {"user": "User:", "assistant": "Assistant:"}
@@ -141,12 +141,12 @@ def split_messages(messages: Sequence[Message], settings: ChunkingSettings) -> l
     for index, message in enumerate(messages):
         start = 0
         while start < len(message.text):
-            end = cut_end(message.text, start, max(room - _LABEL_TOKENS, 1))
+            end, cost = cut_piece(message.text, start, max(room - _LABEL_TOKENS, 1))
             # A scrap of a message at the end of a piece helps no reader: begin it in the next one.
             scrap = end < len(message.text) and room < settings.overlap_tokens and _has_new(piece)
             if not scrap:
                 piece.append(Span(index, start, end, start))
-                room -= _LABEL_TOKENS + estimate_tokens(message.text[start:end])
+                room -= _LABEL_TOKENS + cost
                 start = end
             if scrap or start < len(message.text) or room <= _LABEL_TOKENS:
                 pieces.append(piece)

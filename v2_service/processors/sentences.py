@@ -10,6 +10,17 @@ from v2_service.processors.tokens import MAX_CHARACTERS_PER_TOKEN, estimate_toke
 _ENDS = ("\n", ". ", "? ", "! ", "。", "？", "！")
 
 
+def cut_piece(text: str, start: int, budget: int) -> tuple[int, int]:
+    """Where a piece that begins at `start` ends (see `cut_end`), and its cost in tokens."""
+    end = len(text)
+    if end - start <= budget * MAX_CHARACTERS_PER_TOKEN:
+        cost = estimate_tokens(text[start:])
+        if cost <= budget:
+            return end, cost
+    end = cut_end(text, start, budget)
+    return end, estimate_tokens(text[start:end])
+
+
 def cut_end(text: str, start: int, budget: int) -> int:
     """The furthest good end, past `start`, of a piece that begins there and costs at most `budget` tokens."""
     size = min(len(text) - start, budget * MAX_CHARACTERS_PER_TOKEN)

@@ -33,15 +33,35 @@ class _Leaf:
 def active_branch(mapping: Mapping[str, JsonValue], current_node: JsonValue) -> list[str]:
     """Node ids from the first to the tip. Ends early, never loops, where links are broken or cyclic (L-55)."""
     nodes = {key: value for key, value in mapping.items() if isinstance(value, dict)}
-    parents = _parents(nodes)
     if isinstance(current_node, str) and current_node in nodes:
-        return _walk_back(current_node, parents)
+        path = _follow_own_links(current_node, nodes)
+        return path if path is not None else _walk_back(current_node, _parents(nodes))
+    parents = _parents(nodes)
     if not any(parents.values()):
         return _by_time(nodes)
     leaves = _best_leaves(nodes, parents)
     if not leaves:
         return []
     return _walk_back(max(leaves, key=lambda leaf: leaf.rank).id, parents)
+
+
+def _follow_own_links(tip: str, nodes: Mapping[str, Node]) -> list[str] | None:
+    """The walk of a sound file, which needs no index of all nodes; None as soon as a link is unsound."""
+    path = [tip]
+    seen = {tip}
+    parent = nodes[tip].get("parent")
+    while parent is not None:
+        if not isinstance(parent, str) or parent not in nodes or parent in seen:
+            return None
+        seen.add(parent)
+        path.append(parent)
+        parent = nodes[parent].get("parent")
+    # A real root is an empty node. A message without a parent may have lost it: then somebody lists it as a child.
+    root = path[-1]
+    if nodes[root].get("message") is not None and any(root in _children(node) for node in nodes.values()):
+        return None
+    path.reverse()
+    return path
 
 
 def _parents(nodes: Mapping[str, Node]) -> dict[str, str | None]:

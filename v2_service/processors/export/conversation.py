@@ -77,7 +77,8 @@ class ConversationReader:
         self, mapping: dict[str, JsonValue], raw: Mapping[str, JsonValue]
     ) -> Iterator[tuple[JsonValue, Reading]]:
         path = active_branch(mapping, raw.get("current_node"))
-        off_path = len(_with_message(mapping)) - len(_with_message({key: mapping[key] for key in path}))
+        on_path = set(path)
+        off_path = sum(key not in on_path and _has_message(node) for key, node in mapping.items())
         self.drops.add(DropReason.OTHER_BRANCH, off_path)
         for key in path:
             node = mapping[key]
@@ -107,8 +108,8 @@ class ConversationReader:
         return None
 
 
-def _with_message(mapping: Mapping[str, JsonValue]) -> list[str]:
-    return [key for key, node in mapping.items() if isinstance(node, dict) and isinstance(node.get("message"), dict)]
+def _has_message(node: JsonValue) -> bool:
+    return isinstance(node, dict) and isinstance(node.get("message"), dict)
 
 
 def _title(raw: Mapping[str, JsonValue]) -> str:

@@ -14,6 +14,9 @@ from v2_service.processors.errors import ExportTooLarge
 
 _NOT_STRUCTURE = bytes(byte for byte in range(256) if byte not in b'"[]{}')
 _OPENERS = b"[{"
+_COLLAPSES = (
+    6  # a message is nested about five deep: removing that many layers of pairs leaves next to nothing to count
+)
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -99,10 +102,14 @@ class GuardedReader:
         self._structures += opened
         if self._structures > self._limits.max_conversation_structures:
             raise ExportTooLarge("one conversation has too many parts")
-        if self._depth + opened > self._limits.max_depth:
+        rest = structure
+        for _ in range(_COLLAPSES):
+            rest = rest.replace(b"[]", b"").replace(b"{}", b"")
+        unmatched = rest.count(b"[") + rest.count(b"{")
+        if self._depth + unmatched + _COLLAPSES > self._limits.max_depth:
             self._walk(structure)
         else:
-            self._depth += 2 * opened - len(structure)
+            self._depth += 2 * unmatched - len(rest)
 
     def _structure(self, block: bytes) -> bytes:
         """Only the brackets outside strings. An odd trailing backslash waits for the next block."""
