@@ -72,7 +72,8 @@ class RemoteControls:
         try:
             answer = self._client.request(method, path, json=body)
         except httpx.HTTPError as error:
-            raise RemoteError(f"{self._client.base_url} cannot be reached: {str(error) or type(error).__name__}") from error
+            reason = str(error) or type(error).__name__
+            raise RemoteError(f"{self._client.base_url} cannot be reached: {reason}") from error
         if not answer.is_success:
             raise _refusal(answer)
         try:

@@ -1,0 +1,148 @@
+"""What ops change is what happens: on every worker, under load, failing nobody, also with the ops process gone."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from flags.bucketing import bucket
+from gateway.ops.controls import FileControls
+from tests.gateway.ops.documents import FLAG, flag_file
+from tests.gateway.ops.running import Caller, RunningGateway, running_gateway
+
+SETTLED = 40
+"""Answers in a row, over several connections, after which a change counts as applied everywhere."""
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[RunningGateway]:
+    async with running_gateway(flag_file(tmp_path, "0")) as found:
+        yield found
+
+
+@pytest.fixture
+async def callers(gateway: RunningGateway) -> AsyncIterator[list[Caller]]:
+    """Connections enough to reach both workers."""
+    found = [Caller(gateway.public) for _ in range(8)]
+    yield found
+    for caller in found:
+        caller.close()
+
+
+class Traffic:
+    """Requests of users around the clock; keeps every failure and when each user last met a stale decision."""
+
+    def __init__(self, callers: list[Caller]) -> None:
+        self.percentage = 0
+        self.asked = 0
+        self.failures: list[object] = []
+        self.changed_at = self.last_stale = time.monotonic()
+        self.fresh = 0
+        self.applied = asyncio.Event()
+        self._tasks = [asyncio.create_task(self._run(number, caller)) for number, caller in enumerate(callers)]
+
+    async def _run(self, number: int, caller: Caller) -> None:
+        turn = number
+        while True:
+            turn += 1
+            user = f"user-{turn}"
+            status, backend = await caller.ask(user)
+            self.asked += 1
+            if status != 200:
+                self.failures.append((status, user))
+            if backend == ("v2" if bucket(FLAG, user) <= self.percentage else "legacy"):
+                self.fresh += 1
+                if self.fresh >= SETTLED * len(self._tasks):
+                    self.applied.set()
+            else:
+                self.fresh, self.last_stale = 0, time.monotonic()
+
+    async def expect(self, percentage: int) -> float:
+        """Wait until every connection meets this percentage; seconds from the change to the last stale decision."""
+        self.percentage, self.fresh = percentage, 0
+        self.changed_at = self.last_stale = time.monotonic()
+        self.applied.clear()
+        async with asyncio.timeout(20):
+            await self.applied.wait()
+        return self.last_stale - self.changed_at
+
+    async def end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        ended = await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.failures += [error for error in ended if not isinstance(error, asyncio.CancelledError)]
+
+
+async def all_workers_say(gateway: RunningGateway, trouble: str) -> None:
+    """Wait until every worker tells of this trouble with its flags."""
+    async with httpx.AsyncClient(base_url=gateway.ops, trust_env=False) as ops, asyncio.timeout(20):
+        while True:
+            workers = (await ops.get("/ops/status")).json()["workers"]
+            if all(trouble in (worker["flags"]["error"] or "") for worker in workers):
+                return
+
+
+async def test_flips_under_load_reach_every_worker_and_fail_nobody(
+    gateway: RunningGateway, callers: list[Caller]
+) -> None:
+    controls = FileControls(gateway.flags)
+    traffic = Traffic(callers)
+    stale = []
+    for percentage in (10, 50, 100, 0):
+        await asyncio.to_thread(controls.set_percentage, FLAG, percentage, who="test", why="flip")
+        stale.append(await traffic.expect(percentage))
+    await asyncio.to_thread(controls.set_percentage, FLAG, 100, who="test", why="before the kill")
+    await traffic.expect(100)
+    await asyncio.to_thread(controls.kill, who="test", why="drill")
+    stale.append(await traffic.expect(0))
+    await traffic.end()
+    assert traffic.failures == []
+    shown = ", ".join(f"{seconds * 1000:.0f}" for seconds in stale)
+    print(f"last stale decision after 10, 50, 100, 0 %, kill: {shown} ms; {traffic.asked} requests, 0 failed")
+
+
+async def test_a_rollback_works_with_the_ops_process_stopped(gateway: RunningGateway, callers: list[Caller]) -> None:
+    controls = FileControls(gateway.flags)
+    traffic = Traffic(callers)
+    await asyncio.to_thread(controls.set_percentage, FLAG, 100, who="test", why="")
+    await traffic.expect(100)
+    os.kill(gateway.process_id, signal.SIGSTOP)
+    try:
+        await asyncio.to_thread(controls.set_percentage, FLAG, 0, who="test", why="rollback")
+        await traffic.expect(0)
+    finally:
+        os.kill(gateway.process_id, signal.SIGCONT)
+    await traffic.end()
+    assert traffic.failures == []
+
+
+async def test_a_broken_flag_file_moves_nobody(gateway: RunningGateway, callers: list[Caller]) -> None:
+    controls = FileControls(gateway.flags)
+    traffic = Traffic(callers)
+    await asyncio.to_thread(controls.set_percentage, FLAG, 50, who="test", why="")
+    await traffic.expect(50)
+    for trouble, told in ((lambda: gateway.flags.write_text("{"), "not JSON"), (gateway.flags.unlink, "No such file")):
+        await asyncio.to_thread(trouble)
+        await all_workers_say(gateway, told)
+        assert await traffic.expect(50) == 0
+    await traffic.end()
+    assert traffic.failures == []
+
+
+async def test_explain_agrees_with_what_the_gateway_did(gateway: RunningGateway, callers: list[Caller]) -> None:
+    controls = FileControls(gateway.flags)
+    await asyncio.to_thread(controls.set_percentage, FLAG, 37, who="test", why="")
+    traffic = Traffic(callers)
+    await traffic.expect(37)
+    await traffic.end()
+    caller = Caller(gateway.public)
+    users = [f"{number:08x}-ю-{number * 7919}" for number in range(1000)]
+    did = [(await caller.ask(user))[1] for user in users]
+    explained = await asyncio.to_thread(lambda: [controls.explain(user, FLAG).backend for user in users])
+    caller.close()
+    assert did == explained
