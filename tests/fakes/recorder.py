@@ -114,6 +114,12 @@ class Recorder:
             raise TimeoutError("the awaited request never came")
         return request
 
+    def begin(self, answer: Callable[[Recorded], Answer]) -> None:
+        """Forget what came in, and answer by another rule from now on: one server for many tests."""
+        with self._arrival:
+            self._seen.clear()
+            self._answer = answer
+
     def stop(self) -> None:
         """Close the port: from now on nobody answers. Does nothing the second time."""
         if not self._stopped:

@@ -23,11 +23,26 @@ def emulator() -> Emulator:
     return emulator
 
 
-@pytest.fixture
-def wire(emulator: Emulator) -> Iterator[Recorder]:
-    """The emulator on loopback, and all that was asked of it."""
-    with Recorder(emulator) as recorder:
+@pytest.fixture(scope="session")
+def recorder() -> Iterator[Recorder]:
+    """One server for all tests, so that one SDK client, which is dear to make, does for all of them too."""
+    with pytest.MonkeyPatch.context() as patch, Recorder(Emulator()) as recorder:
+        patch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", recorder.url)
+        patch.setattr(main, "SDK_RETRIES", {"total_max_attempts": 1, "mode": "standard"})  # its waits cannot be scaled
+        patch.setattr(main, "SETTINGS", main.Settings(aws_access_key_id="id", aws_secret_access_key="secret"))
+        main.bedrock.cache_clear()
+        clients = [main.bedrock(purpose) for purpose in ("embed", "converse")]
         yield recorder
+        for client in clients:
+            client.close()
+        main.bedrock.cache_clear()
+
+
+@pytest.fixture
+def wire(recorder: Recorder, emulator: Emulator) -> Recorder:
+    """The emulator on loopback, and all that this test asks of it."""
+    recorder.begin(emulator)
+    return recorder
 
 
 @pytest.fixture
@@ -45,18 +60,12 @@ def settings(wire: Recorder) -> main.Settings:
 
 
 @pytest.fixture
-def configured(wire: Recorder, settings: main.Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[main.Settings]:
+def configured(settings: main.Settings, monkeypatch: pytest.MonkeyPatch) -> main.Settings:
     """The module under test, pointed at the emulator; not started."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", wire.url)
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setattr(main, "SETTINGS", settings)
     monkeypatch.setattr(main, "RLM_ERROR", None)
-    monkeypatch.setattr(main, "SDK_RETRIES", {"max_attempts": 1, "mode": "standard"})  # its waits cannot be scaled
-    main.bedrock.cache_clear()
-    yield settings
-    for purpose in ("embed", "converse") if main.bedrock.cache_info().currsize else ():
-        main.bedrock(purpose).close()
-    main.bedrock.cache_clear()
+    return settings
 
 
 @pytest.fixture

@@ -132,13 +132,14 @@ async def test_work_that_was_started_apart_is_dropped_at_shutdown(
     assert emulator.tables["processing_jobs"][0]["status"] == "processing"
 
 
-def test_without_an_answering_database_the_process_exits_with_3(wire: Recorder) -> None:
-    wire.stop()
-    assert exit_code(environment(wire.url)) == 3
+def test_without_an_answering_database_the_process_exits_with_3() -> None:
+    with Recorder(Emulator()) as gone:
+        gone.stop()
+    assert exit_code(environment(gone.url)) == 3
 
 
-def test_without_a_configured_database_the_process_exits_with_3(wire: Recorder) -> None:
-    variables = environment(wire.url)
+def test_without_a_configured_database_the_process_exits_with_3() -> None:
+    variables = environment("http://127.0.0.1:1")
     del variables["SUPABASE_URL"]
     assert exit_code(variables) == 3
 
