@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
+from pydantic import JsonValue
 from referencing.exceptions import Unresolvable
 
 from sandbox.models import tokens
@@ -19,7 +20,6 @@ from sandbox.models.errors import SchemaNotSupported
 from sandbox.models.fields import Topics, snake, topics_of
 from sandbox.models.given import DETAIL_KEYS, NAME_KEYS, NOTE_KEYS
 from sandbox.models.knowledge import UNKNOWN, Knowledge
-from sandbox.models.loose_json import JsonValue
 from sandbox.models.scalars import number_for, string_for
 from sandbox.models.topics import Fact, Topic
 
@@ -45,12 +45,12 @@ def answer(schema: Schema, knowledge: Knowledge, max_tokens: int, *, condense: b
     validator = Draft202012Validator(schema)
     longest = LONGEST_LIST
     while True:
-        value = _Filler(schema, knowledge, longest, condense).value(schema, "", None, 0)
+        value = _Filler(schema, knowledge, longest, condense).value(dict(schema), "", None, 0)
         if longest <= 2 or tokens.count(json.dumps(value, ensure_ascii=False)) <= max_tokens:
             break
         longest //= 2
     try:
-        problem = next(iter(validator.iter_errors(value)), None)  # type: ignore[arg-type]
+        problem = next(iter(validator.iter_errors(value)), None)
     except (Unresolvable, re.error, RecursionError) as error:
         raise SchemaNotSupported("the JSON schema cannot be followed: a bad reference or pattern") from error
     if problem is not None:

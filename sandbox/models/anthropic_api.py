@@ -7,12 +7,12 @@ from functools import partial
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import JsonValue
 from starlette.concurrency import run_in_threadpool
 
 from sandbox.models.catalogue import MODELS, Model, claude
 from sandbox.models.desk import ModelDesk, desk_of
 from sandbox.models.errors import Unauthenticated, UnknownModel
-from sandbox.models.loose_json import JsonValue
 from sandbox.models.message_wire import events, message, server_sent
 from sandbox.models.messages import MessageRequest, parse_count, parse_json, parse_message, question_of
 from sandbox.models.mind import Question, Reply, reply_to

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from pydantic import JsonValue
+
 from sandbox.models.errors import InvalidRequest, RateLimited, UnknownBatch
-from sandbox.models.loose_json import JsonValue
 from sandbox.models.settings import ModelSettings
 
 MOST_REQUESTS = 100_000

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import JsonValue
 from starlette.concurrency import run_in_threadpool
 
 from sandbox.models.anthropic_api import authenticated, reply_now
 from sandbox.models.batches import MOST_REQUESTS, Batch, BatchRequest, fate_of
 from sandbox.models.desk import ModelDesk, desk_of
 from sandbox.models.errors import InvalidRequest, ModelError, UnknownBatch
-from sandbox.models.loose_json import JsonValue
 from sandbox.models.message_wire import message
 from sandbox.models.messages import parse_json, parse_message, question_of
 from sandbox.models.trouble import AnthropicRoute, body_of

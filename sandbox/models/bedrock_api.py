@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
+from pydantic import JsonValue
 
 from sandbox.models import tokens
 from sandbox.models.anthropic_api import think
@@ -12,7 +13,6 @@ from sandbox.models.converse import converse_body, parse_converse
 from sandbox.models.desk import ModelDesk, desk_of
 from sandbox.models.embedding import DIMENSIONS, embed
 from sandbox.models.errors import InvalidRequest, Unauthenticated, UnknownModel
-from sandbox.models.loose_json import JsonValue
 from sandbox.models.message_wire import message
 from sandbox.models.messages import parse_json, parse_message, question_of
 from sandbox.models.trouble import BedrockRoute, body_of, truncated

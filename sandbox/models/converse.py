@@ -6,11 +6,10 @@ import json
 import secrets
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from sandbox.models import tokens
 from sandbox.models.errors import InvalidRequest
-from sandbox.models.loose_json import JsonValue
 from sandbox.models.mind import Question, Reply, Tool
 
 DEFAULT_MAX_TOKENS = 4096

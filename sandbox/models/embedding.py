@@ -9,10 +9,9 @@ import hashlib
 import math
 from collections import Counter
 from functools import lru_cache
-from typing import get_args
+from typing import Literal, get_args
 
 from sandbox.models.features import STOP_WORDS, concept, stem, words
-from typing import Literal
 
 Dimensions = Literal[256, 512, 1024]
 DIMENSIONS: tuple[int, ...] = get_args(Dimensions)

@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from pydantic import JsonValue
+
 from sandbox.models.fields import Topics, snake, topics_of
-from sandbox.models.loose_json import JsonValue, read
+from sandbox.models.loose_json import read
 from sandbox.models.material import passages
 from sandbox.models.topics import Fact, Facts, Topic
 

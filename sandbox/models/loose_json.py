@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
+from pydantic import JsonValue
 
 DEEPEST = 64
 

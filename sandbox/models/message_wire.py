@@ -6,7 +6,8 @@ import json
 import secrets
 from collections.abc import Iterator
 
-from sandbox.models.loose_json import JsonValue
+from pydantic import JsonValue
+
 from sandbox.models.mind import Reply
 
 DELTA_CHARACTERS = 60

@@ -6,11 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from sandbox.models import tokens
 from sandbox.models.errors import InvalidRequest
-from sandbox.models.loose_json import JsonValue
 from sandbox.models.mind import Question, Tool
 from sandbox.models.schema_limits import check
 from sandbox.models.settings import ModelSettings

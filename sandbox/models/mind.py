@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import JsonValue
+
 from sandbox.models import prose, tokens
 from sandbox.models.answer import answer
 from sandbox.models.errors import InvalidRequest
 from sandbox.models.knowledge import learn
-from sandbox.models.loose_json import JsonValue
 from sandbox.models.material import Prompt, part
 from sandbox.models.settings import ModelSettings
 from sandbox.models.skeleton import schema_of

@@ -6,8 +6,9 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
+from pydantic import JsonValue
+
 from sandbox.models.errors import SchemaNotSupported
-from sandbox.models.loose_json import JsonValue
 
 # One harmless value for each format; .invalid is reserved by RFC 2606 and never resolves.
 _FORMATS = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pydantic import JsonValue
+
 from sandbox.models.errors import SchemaNotSupported
-from sandbox.models.loose_json import JsonValue
 
 _REFUSED = {
     "integer": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),

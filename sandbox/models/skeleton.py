@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 
+from pydantic import JsonValue
+
 from sandbox.models.fields import topics_of
-from sandbox.models.loose_json import JsonValue
 
 DEEPEST = 12
 MOST_KEYS = 200
@@ -16,7 +17,9 @@ MOST_KEYS = 200
 _TOKEN = re.compile(r'"((?:[^"\\\n]|\\.){0,400})"|([{}\[\],:])|([^\s{}\[\],:"]{1,80})')
 _KEY_LIST = re.compile(r"\b(?:keys|fields|properties)\b[^:\n]{0,40}:\s*([^\n]{3,600})", re.I)
 _WORD = re.compile(r"[`'\"]?([A-Za-z][A-Za-z0-9_]{1,40})[`'\"]?")
-_NO_KEYS = frozenset("and or the with as of a an each json object string list array exactly".split())
+_NO_KEYS = frozenset(
+    ["and", "or", "the", "with", "as", "of", "a", "an", "each", "json", "object", "string", "list", "array", "exactly"]
+)
 
 
 def schema_of(instruction: str) -> dict[str, JsonValue] | None:

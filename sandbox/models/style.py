@@ -109,7 +109,7 @@ def measure(materials: Sequence[str]) -> Style:
 
 def own_text(materials: Sequence[str]) -> str:
     """The person's lines alone; all of a material without role prefixes."""
-    pieces = []
+    pieces: list[str] = []
     for text in materials:
         parts = passages(text)
         roles = any(part.owner != "nobody" for part in parts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar  # Any: FastAPI types its own route handlers with it
 
@@ -136,7 +136,7 @@ async def _once(body: bytes | memoryview) -> AsyncIterator[bytes]:
     yield bytes(body)
 
 
-async def _slowly(source: AsyncIterator[str | bytes | memoryview], bytes_per_second: int) -> AsyncIterator[bytes]:
+async def _slowly(source: AsyncIterable[str | bytes | memoryview], bytes_per_second: int) -> AsyncIterator[bytes]:
     size = max(1, bytes_per_second // PACED_CHUNKS_PER_SECOND)
     async for piece in source:
         data = piece.encode() if isinstance(piece, str) else bytes(piece)
