@@ -3,6 +3,10 @@
 from flags.bucketing import bucket
 from flags.model import CompiledFeature, Evaluation, Kind, Rule
 
+# Looking a member up in its enum costs as much as the hash; these are asked for on each request.
+_ROLLOUT, _EVERYBODY = Kind.ROLLOUT, Kind.EVERYBODY
+_ROLLOUT_IN, _ROLLOUT_OUT = Rule.ROLLOUT_IN, Rule.ROLLOUT_OUT
+
 
 def evaluate(feature: CompiledFeature, user_id: str) -> Evaluation:
     """Whether the feature is on for this user id, and why.
@@ -25,17 +29,17 @@ def evaluate(feature: CompiledFeature, user_id: str) -> Evaluation:
             denied = True
         elif strategy.only is not None and user_id not in strategy.only:
             continue
-        elif strategy.kind is Kind.ROLLOUT:
+        elif strategy.kind is _ROLLOUT:
             own = lead_bucket if strategy is lead else bucket(strategy.group_id, user_id)
             if own is not None and own <= strategy.percentage:
-                return Evaluation(True, Rule.ROLLOUT_IN, own, strategy.percentage)
-        elif strategy.kind is Kind.EVERYBODY:
+                return Evaluation(True, _ROLLOUT_IN, own, strategy.percentage)
+        elif strategy.kind is _EVERYBODY:
             return Evaluation(True, Rule.EVERYBODY, lead_bucket, lead_percentage)
         elif user_id in strategy.users:
             return Evaluation(True, Rule.USER_LIST, lead_bucket, lead_percentage)
     if denied:
         return Evaluation(False, Rule.DENIED, lead_bucket, lead_percentage)
-    rule = Rule.NO_STRATEGY if lead is None else Rule.ROLLOUT_OUT
+    rule = Rule.NO_STRATEGY if lead is None else _ROLLOUT_OUT
     return Evaluation(False, rule, lead_bucket, lead_percentage)
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from flags.evaluate import evaluate
-from flags.model import Evaluation, Rule, Snapshot
+from flags.model import Rule, Snapshot
 
 MAX_ID_BYTES = 256
 """Longest id that is hashed, in UTF-8 bytes; real ones are UUIDs of 36."""
@@ -102,6 +102,9 @@ class Decision(NamedTuple):
 LEGACY_BY_ROUTE = Decision(Backend.LEGACY, Reason.ROUTE)
 V2_BY_ROUTE = Decision(Backend.V2, Reason.ROUTE)
 
+# Looking a member up in its enum costs as much as the hash; these are asked for on each request.
+_LEGACY, _V2, _DISABLED = Backend.LEGACY, Backend.V2, Rule.DISABLED
+
 _BY_PROBLEM = {
     IdProblem.MISSING: Reason.ID_MISSING,
     IdProblem.NOT_A_STRING: Reason.ID_INVALID,
@@ -156,15 +159,9 @@ def decide(
         found = evaluate(feature, key)
     except UnicodeEncodeError:
         return Decision(Backend.LEGACY, Reason.ID_INVALID, None, None, None, generation, flag)
-    backend, reason = _choose(found, force, breaker_open)
-    return Decision(backend, reason, key, found.bucket, found.percentage, generation, flag)
-
-
-def _choose(found: Evaluation, force: Backend | None, breaker_open: bool) -> tuple[Backend, Reason]:
-    backend = Backend.V2 if found.enabled else Backend.LEGACY
-    reason = _BY_RULE[found.rule]
-    if force is not None and found.rule is not Rule.DISABLED:
+    backend, reason = (_V2 if found.enabled else _LEGACY), _BY_RULE[found.rule]
+    if force is not None and found.rule is not _DISABLED:
         backend, reason = force, Reason.FORCED
-    if backend is Backend.V2 and breaker_open:
-        return Backend.LEGACY, Reason.BREAKER_OPEN
-    return backend, reason
+    if breaker_open and backend is _V2:
+        backend, reason = _LEGACY, Reason.BREAKER_OPEN
+    return Decision(backend, reason, key, found.bucket, found.percentage, generation, flag)
