@@ -1400,7 +1400,7 @@ async def probe_function(name: str, **extra: str) -> tuple[Json, bool]:
 async def probe_chat_model() -> Json:
     """The chat model, asked to say ok. A strange reply is a warning; it never makes the service unhealthy."""
     try:
-        reply = await converse(LITE, "Reply with the word ok.", 10)
+        reply = await converse(LITE, 'Reply with "ok" and nothing else.', 10)
     except Exception as error:  # noqa: BLE001 - a probe reports whatever went wrong
         return {"status": "error", "error": str(error)[:100]}
     return {"status": "ok" if "ok" in reply.lower() else "warning", "response": reply[:100]}

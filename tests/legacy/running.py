@@ -14,6 +14,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PATIENCE = 30.0
+FINISHING = 90.0
 
 
 def environment(backend: str, **extra: str) -> dict[str, str]:
@@ -48,8 +49,11 @@ def started(variables: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
 
 
 @contextmanager
-def listening(variables: Mapping[str, str]) -> Iterator[str]:
-    """The base URL of a process that has finished its start-up."""
+def listening(variables: Mapping[str, str], *, finish: bool = False) -> Iterator[str]:
+    """The base URL of a process that has finished its start-up.
+
+    On leaving it is killed, or with `finish` asked to end: it then does its background work to the end first.
+    """
     with started(variables) as process:
         assert process.stderr is not None
         alarm = threading.Timer(PATIENCE, process.kill)
@@ -66,6 +70,9 @@ def listening(variables: Mapping[str, str]) -> Iterator[str]:
         drain = threading.Thread(target=process.stderr.read, daemon=True)  # a full pipe would stop the process
         drain.start()
         yield found.group(1)
+        if finish:
+            process.terminate()
+            process.wait(FINISHING)
         process.kill()
         drain.join()
 
