@@ -119,6 +119,12 @@ class Settings(BaseSettings):
         min_length=1,
         description="buckets from which exports may be read, as a JSON list; inline ones are stored in the first",
     )
+    step_attempts: int = Field(
+        default=5, ge=1, le=20, description="how often a step is tried when a service it needs is away"
+    )
+    step_retry_seconds: float = Field(
+        default=1.0, ge=0, description="wait before a step's second try; doubled for each further one"
+    )
     lease_seconds: int = Field(
         default=120, ge=5, description="a run whose worker was silent for so long is taken up again"
     )

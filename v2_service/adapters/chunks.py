@@ -48,6 +48,10 @@ class Chunks:
         """For a refresh: copy the user's chunks, embeddings included. Returns how many are staged."""
         return whole_number(await self._rest.call("v2_stage_existing", lease.arguments))
 
+    async def staged(self, lease: Lease) -> dict[str, int]:
+        """Counts of the generation: chunks, medium, macro, micro, tokens, characters."""
+        return _counts(await self._rest.call("v2_staged", {"p_run": lease.run_id}))
+
     async def unembedded(self, lease: Lease, after: str | None, limit: int) -> list[StagedChunk]:
         """The next chunks without an embedding, by id: a key, not an offset into a shrinking set (L-53)."""
         query = {"embedding": "is.null", "order": "id", "limit": str(limit)}
@@ -80,10 +84,13 @@ class Chunks:
 
     async def proof(self, run_id: str) -> dict[str, int]:
         """Counts of what stands in the database for the run's user."""
-        answer = await self._rest.call("v2_proof", {"p_run": run_id})
-        if not isinstance(answer, dict):
-            raise StoreRefused("The database gave no counts.")
-        return {name: whole_number(value) for name, value in answer.items()}
+        return _counts(await self._rest.call("v2_proof", {"p_run": run_id}))
+
+
+def _counts(answer: JsonValue) -> dict[str, int]:
+    if not isinstance(answer, dict):
+        raise StoreRefused("The database gave no counts.")
+    return {name: whole_number(value) for name, value in answer.items()}
 
 
 def _row(chunk: Chunk, now: datetime) -> dict[str, object]:

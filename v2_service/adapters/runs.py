@@ -181,6 +181,16 @@ class Runs:
         moved = await self._rest.call("v2_mark_callback", {"p_run": run_id, "p_from": before, "p_to": after})
         return moved is True
 
+    async def usage(self, run_id: str) -> JsonObject:
+        """What the run has paid for so far: step -> calls, input_tokens, output_tokens."""
+        answer = await self._rest.call("v2_usage", {"p_run": run_id})
+        return answer if isinstance(answer, dict) else {}
+
+    async def profile(self, user_id: str, columns: str) -> JsonObject:
+        """Some columns of the user's profile as they stand."""
+        rows = await self._rest.select("user_profiles", {"user_id": f"eq.{user_id}", "select": columns})
+        return dict(rows[0]) if rows else {}
+
     async def latest_facts(self, user_id: str) -> JsonObject | None:
         """The consolidated facts of the user's last finished run (S-31)."""
         rows = await self._rest.select(

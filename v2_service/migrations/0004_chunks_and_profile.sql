@@ -34,7 +34,7 @@ begin
         run_id, tier, position, id, conversation_id, title, content, message_count, chunk_index, total_chunks,
         token_count, new_characters, created_at, is_recent, chunking_version, embedding
     )
-    select p_run, c.tier, row_number() over (partition by c.tier order by c.created_at, c.id) - 1, c.id,
+    select p_run, c.tier, row_number() over (partition by c.tier order by c.conversation_id, c.created_at, c.id) - 1, c.id,
            c.conversation_id, coalesce(c.title, 'Untitled'), c.content, coalesce(c.message_count, 0), 0, 1,
            length(c.content) / 4, length(c.content), c.created_at, coalesce(c.is_recent, false), 0, c.embedding
     from (
@@ -45,6 +45,20 @@ begin
     select count(*) into staged from public.pipeline_staged_chunks where run_id = p_run;
     return staged;
 end
+$$;
+
+-- Counts of the run's generation.
+create or replace function public.v2_staged(p_run uuid) returns jsonb
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
+    select jsonb_build_object(
+        'chunks', count(*),
+        'medium', count(*) filter (where tier = 'medium'),
+        'macro', count(*) filter (where tier = 'macro'),
+        'micro', count(*) filter (where tier = 'micro'),
+        'tokens', coalesce(sum(token_count), 0),
+        'characters', coalesce(sum(new_characters), 0)
+    )
+    from public.pipeline_staged_chunks where run_id = p_run
 $$;
 
 -- Vectors for staged chunks: [{"id", "embedding": [numbers]}]. Returns how many rows took one.
@@ -116,6 +130,19 @@ begin
     );
     return inserted;
 end
+$$;
+
+-- What the run has paid for, by step: {"extract": {"calls", "input_tokens", "output_tokens"}}. Failed runs have a bill too.
+create or replace function public.v2_usage(p_run uuid) returns jsonb
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
+    select coalesce(jsonb_object_agg(step, bill), '{}') from (
+        select step, jsonb_build_object(
+            'calls', sum((reply #>> '{usage,calls}')::bigint),
+            'input_tokens', sum((reply #>> '{usage,input_tokens}')::bigint),
+            'output_tokens', sum((reply #>> '{usage,output_tokens}')::bigint)
+        ) as bill
+        from public.pipeline_replies where run_id = p_run group by step
+    ) bills
 $$;
 
 -- What stands in the database: the evidence on which a run may call itself complete.

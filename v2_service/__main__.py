@@ -1,0 +1,103 @@
+"""The command line `v2`: serve, import a file, check the settings, print the migrations."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from v2_service.errors import V2Error
+from v2_service.settings import Settings, load_settings
+
+app = typer.Typer(help="Banyan's new import service.", no_args_is_help=True, add_completion=False)
+out = Console()
+err = Console(stderr=True)
+MIGRATIONS = Path(__file__).parent / "migrations"
+EXIT_BAD_SETTINGS = 2
+EXIT_NOT_COMPLETE = 1
+
+
+def _settings(**given: object) -> Settings:
+    """Settings from the environment; options that were given win. Exits with all problems listed."""
+    try:
+        settings = load_settings()
+    except V2Error as error:
+        err.print("[red]The settings are not complete:[/red]")
+        for line in error.sentence.splitlines():
+            err.print(f"  {line}", markup=False)
+        raise typer.Exit(EXIT_BAD_SETTINGS) from None
+    return settings.model_copy(update={name: value for name, value in given.items() if value is not None})
+
+
+@app.command()
+def serve(
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes any. Default: PORT, then 8002.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on. Default: V2_HOST, then 127.0.0.1.")] = None,
+) -> None:
+    """Serve the HTTP API and work on imports. Prints one line when ready; SIGTERM drains and stops."""
+    from v2_service.serve import serve as run
+
+    sys.exit(run(_settings(port=port, host=host)))
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="A ChatGPT export: .json, .json.gz or .zip")
+    ],
+    user: Annotated[str, typer.Option(help="The user's id (UUID); the account must exist.")],
+    url: Annotated[str | None, typer.Option(help="A running service. Without it, this process does the work.")] = None,
+) -> None:
+    """Import an export for a user, with progress and a report. Exit code 1 unless the import is complete."""
+    from v2_service.import_file import run_import
+
+    settings = _settings()
+    try:
+        complete = asyncio.run(run_import(settings, file, user, url, out))
+    except V2Error as error:
+        err.print(f"[red]{error.sentence}[/red]")
+        complete = False
+    raise typer.Exit(0 if complete else EXIT_NOT_COMPLETE)
+
+
+@app.command()
+def check() -> None:
+    """Check settings, modules and database, and name every problem."""
+    from v2_service.health import import_problems
+    from v2_service.import_file import database_problem
+
+    settings = _settings()
+    problems = [f"{name}: {state}" for name, state in import_problems().items() if state != "ok"]
+    problem = asyncio.run(database_problem(settings))
+    problems += [problem] if problem else []
+    for line in problems:
+        err.print(f"[red]✗[/red] {line}")
+    if problems:
+        raise typer.Exit(EXIT_NOT_COMPLETE)
+    out.print("settings, modules and database are in order")
+
+
+@app.command()
+def migrate(
+    show: Annotated[bool, typer.Option("--print", help="Print the SQL; pipe it into psql or the SQL editor.")] = False,
+) -> None:
+    """The database migrations, in order. They may be applied again at any time."""
+    files = sorted(MIGRATIONS.glob("*.sql"))
+    if not show:
+        out.print("\n".join(path.name for path in files))
+        return
+    for path in files:
+        sys.stdout.write(f"-- {path.name}\n{path.read_text()}\n")
+
+
+def main() -> None:
+    """Console script `v2`."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Accepting an import: check, claim, store what came inline, hand over to the jobs. Counterpart: `api.py`."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+from v2_service.adapters.runs import Claim, Request
+from v2_service.contract import JsonObject
+from v2_service.errors import KeyInvalid, KeyReused, ServiceFailed
+from v2_service.jobs.services import Services
+from v2_service.paths import StoragePath, storage_path, user_id
+from v2_service.text import storable_json
+
+KEY = re.compile(r"[\x21-\x7e]{1,255}")
+COHORT = re.compile(r"[\w.:-]{1,64}")
+NOT_STORED = "The conversations could not be stored. Please send the import again."
+
+
+class Queue(Protocol):
+    """What the jobs offer to whoever accepts."""
+
+    async def submit(self, run_id: str) -> None:
+        """Make sure that a run is worked on; again for the same run changes nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A caller's request, unchecked."""
+
+    user_id: str
+    storage_path: str | None = None
+    conversations: list[JsonObject] | None = None
+    conversation_count: int | None = None
+    message_count: int | None = None
+    idempotency_key: str | None = None
+    cohort: str | None = None
+
+
+class Desk:
+    """Turns wishes into runs."""
+
+    def __init__(self, services: Services, queue: Queue) -> None:
+        self._services = services
+        self._queue = queue
+
+    async def accept(self, wanted: Wanted, name: str) -> Claim:
+        """Commit a run and start it, or answer the user's running one. `name` names an inline export's object.
+
+        Raises UserIdInvalid, StoragePathRefused, KeyInvalid, KeyReused, UserUnknown, StoreUnavailable, StoreRefused.
+        """
+        user = user_id(wanted.user_id)
+        path, content = self._source(wanted, user, name)
+        request = Request(
+            user_id=user,
+            storage_path=str(path) if path else None,
+            idempotency_key=_key(wanted.idempotency_key),
+            cohort=wanted.cohort if wanted.cohort and COHORT.fullmatch(wanted.cohort) else None,
+            conversation_count=wanted.conversation_count,
+            message_count=wanted.message_count,
+        )
+        claim = await self._services.runs.claim(request)
+        if claim.user_id != user:
+            raise KeyReused("This Idempotency-Key was used for another user's import.")
+        if claim.accepted and path is not None and content is not None:
+            await self._store(claim, path, content)
+        # Also for a joined run: whoever claimed it may have died before handing it over.
+        await self._queue.submit(claim.run_id)
+        if claim.accepted:
+            self._services.metrics.accepted.labels(request.kind).inc()
+        else:
+            self._services.metrics.joined.inc()
+        return claim
+
+    def _source(self, wanted: Wanted, user: str, name: str) -> tuple[StoragePath | None, bytes | None]:
+        """Where the export is, or is to be stored with which content; neither for a refresh. A path wins."""
+        buckets = self._services.settings.buckets
+        if wanted.storage_path:
+            return storage_path(wanted.storage_path, user, buckets), None
+        if wanted.conversations:
+            content = json.dumps(storable_json(wanted.conversations), ensure_ascii=False).encode()
+            return StoragePath(buckets[0], f"{user}/inline-{name}.json"), content
+        return None, None
+
+    async def _store(self, claim: Claim, path: StoragePath, content: bytes) -> None:
+        try:
+            await self._services.storage.upload(path, content)
+        except ServiceFailed:
+            # The caller will hear of the failure and send again, so this run must not stand in the way.
+            await self._services.runs.stop(claim.run_id, "cancelled", NOT_STORED)
+            raise
+
+
+def _key(text: str | None) -> str | None:
+    if text is not None and not KEY.fullmatch(text):
+        raise KeyInvalid("Idempotency-Key must be 1 to 255 visible ASCII characters")
+    return text

@@ -1,0 +1,171 @@
+"""The HTTP surface: v1's import field for field, and the jobs behind it. Counterpart: the gateway and the web app."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, Field
+
+from v2_service.accept import Desk, Wanted
+from v2_service.adapters.runs import Run
+from v2_service.contract import JsonObject, JsonValue
+from v2_service.errors import RunUnknown, ServiceFailed
+from v2_service.health import Health
+from v2_service.jobs.services import Services
+from v2_service.observe import say
+
+router = APIRouter()
+UUID_FORM = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+READY_SECONDS = 5.0
+STARTED = "Import started: profile first, then memory → facts → sections."
+
+
+class ProcessFullRequest(BaseModel):
+    """Body of the import. Unknown fields are ignored, numbers may be text, as in v1."""
+
+    user_id: str
+    storage_path: str | None = None
+    conversation_count: int | None = None
+    message_count: int | None = None
+    conversations: list[JsonObject] | None = None
+
+
+class ProcessFullAnswer(BaseModel):
+    """v1's five fields, and which pipeline it is."""
+
+    status: str = "processing"
+    message: str
+    user_id: str
+    conversation_count: int | None
+    job_id: str
+    version: str = "v2"
+    pipeline: str = "v2"
+
+
+class StopRequest(BaseModel):
+    """Why a run is stopped: `handed_back` when legacy does the import instead."""
+
+    status: Annotated[str, Field(pattern="^(cancelled|handed_back)$")] = "cancelled"
+
+
+class App:
+    """What the routes work with; `app.state.v2`."""
+
+    def __init__(self, services: Services, desk: Desk, health: Health) -> None:
+        self.services = services
+        self.desk = desk
+        self.health = health
+
+
+def _app(request: Request) -> App:
+    app: App = request.app.state.v2
+    return app
+
+
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
+Cohort = Annotated[str | None, Header(alias="X-Gateway-Cohort")]
+
+
+@router.post("/process-full")
+async def process_full(
+    request: Request, body: ProcessFullRequest, idempotency_key: IdempotencyKey = None, cohort: Cohort = None
+) -> ProcessFullAnswer:
+    """Start an import, or with neither path nor conversations a refresh. Answers once the run is committed."""
+    wanted = Wanted(
+        user_id=body.user_id,
+        storage_path=body.storage_path,
+        conversations=body.conversations,
+        conversation_count=body.conversation_count,
+        message_count=body.message_count,
+        idempotency_key=idempotency_key,
+        cohort=cohort,
+    )
+    claim = await _app(request).desk.accept(wanted, uuid.uuid4().hex)
+    say("run accepted" if claim.accepted else "run joined", {"run_id": claim.run_id})
+    return ProcessFullAnswer(
+        message=STARTED if claim.accepted else "An import of this user is running already; this is its job.",
+        user_id=body.user_id,
+        conversation_count=body.conversation_count,
+        job_id=claim.run_id,
+    )
+
+
+@router.post("/process-full-v2")
+async def process_full_v2(
+    request: Request, body: ProcessFullRequest, idempotency_key: IdempotencyKey = None, cohort: Cohort = None
+) -> ProcessFullAnswer:
+    """The same with a storage path only; inline conversations beside it are ignored."""
+    if not body.storage_path:
+        raise HTTPException(400, "storage_path is required")
+    if body.conversations:
+        say("inline conversations ignored: /process-full-v2 reads storage_path alone", {})
+        body = body.model_copy(update={"conversations": None})
+    return await process_full(request, body, idempotency_key, cohort)
+
+
+@router.get("/jobs")
+async def find_job(request: Request, idempotency_key: Annotated[str, Query(max_length=255)]) -> dict[str, JsonValue]:
+    """The run accepted under a key; 404 means that it never was."""
+    run = await _app(request).services.runs.get_by_key(idempotency_key)
+    return _job(run)
+
+
+@router.get("/jobs/{job_id}")
+async def get_job(request: Request, job_id: str) -> dict[str, JsonValue]:
+    """One run: status, step, progress (never backwards), counts, coverage, cost and, if it failed, why."""
+    return _job(await _app(request).services.runs.get(_known_form(job_id)))
+
+
+@router.post("/jobs/{job_id}/cancel")
+async def cancel_job(request: Request, job_id: str, body: StopRequest | None = None) -> dict[str, JsonValue]:
+    """Stop a run between two steps. A run that is over stays as it is; the answer shows it."""
+    runs = _app(request).services.runs
+    status = (body or StopRequest()).status
+    stands = await runs.stop(_known_form(job_id), status, "The import was stopped on request.")
+    if stands is None:
+        raise RunUnknown("There is no such job.")
+    say("run stopped", {"run_id": job_id, "status": stands})
+    return _job(await runs.get(job_id))
+
+
+@router.get("/health")
+async def health(request: Request) -> Response:
+    """Whether this process can work: modules and settings, no calls to others. 503 names what is broken."""
+    return _app(request).health.answer(datetime.now(UTC))
+
+
+@router.get("/ready")
+async def ready(request: Request) -> Response:
+    """Whether it should get traffic: healthy, not stopping, and the database answers within 5 s."""
+    app = _app(request)
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            await app.services.rest.select("pipeline_runs", {"select": "id", "limit": "1"})
+        database = "ok"
+    except (ServiceFailed, TimeoutError):
+        database = "unreachable"
+    return app.health.readiness(database)
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Prometheus text."""
+    return Response(generate_latest(_app(request).services.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _known_form(job_id: str) -> str:
+    if not UUID_FORM.fullmatch(job_id):
+        raise RunUnknown("There is no such job.")
+    return job_id
+
+
+def _job(run: Run | None) -> dict[str, JsonValue]:
+    if run is None:
+        raise RunUnknown("There is no such job.")
+    return {"job_id": run["id"], **run}

@@ -1,0 +1,93 @@
+"""Settings -> a running ASGI application: lifespan, CORS as the monolith has it, errors in the monolith's shapes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from v2_service.accept import Desk
+from v2_service.api import App, router
+from v2_service.errors import BodyTooLarge, RequestRefused, ServiceFailed, SettingsInvalid
+from v2_service.health import Health, import_problems
+from v2_service.jobs.runtime import Jobs, running_jobs
+from v2_service.jobs.services import PIPELINE_VERSION, open_services
+from v2_service.settings import Settings
+
+RETRY_LATER_SECONDS = "5"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service's application; jobs start and stop with its lifespan."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        broken = {name: state for name, state in import_problems().items() if state != "ok"}
+        if broken:
+            raise SettingsInvalid(f"processors that do not import: {broken}")
+        async with open_services(settings) as services, running_jobs(services) as jobs:
+            app.state.v2 = App(services, Desk(services, jobs), _health(settings, jobs))
+            yield
+
+    app = FastAPI(title="SoulPrint v2", version=PIPELINE_VERSION, lifespan=lifespan)
+    app.include_router(router)
+    app.add_exception_handler(RequestRefused, _refused)
+    app.add_exception_handler(ServiceFailed, _failed)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    # As the monolith: its preflight answers must hold for answers that come from here.
+    app.add_middleware(
+        CORSMiddleware, allow_origins=["*"], allow_credentials=True, allow_methods=["*"], allow_headers=["*"]
+    )
+    return app
+
+
+def _health(settings: Settings, jobs: Jobs) -> Health:
+    return Health(settings.build, PIPELINE_VERSION, lambda: jobs.launched, lambda: jobs.stopping)
+
+
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestRefused)
+    return JSONResponse({"detail": error.sentence}, status_code=error.status)
+
+
+async def _failed(_: Request, error: Exception) -> JSONResponse:
+    """A dependency failed before anything was accepted: never a success, and worth another try."""
+    assert isinstance(error, ServiceFailed)
+    return JSONResponse({"detail": error.sentence}, status_code=503, headers={"Retry-After": RETRY_LATER_SECONDS})
+
+
+class BodyLimit:
+    """Refuses bodies beyond the limit: at once when announced, otherwise as soon as they pass it."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > self._max_bytes:
+            error = BodyTooLarge(f"The request body is larger than {self._max_bytes} bytes.")
+            await JSONResponse({"detail": error.sentence}, status_code=error.status)(scope, receive, send)
+            return
+        await self._app(scope, self._counting(receive), send)
+
+    def _counting(self, receive: Receive) -> Receive:
+        seen = 0
+
+        async def counted() -> dict[str, object]:
+            nonlocal seen
+            message = dict(await receive())
+            body = message.get("body", b"")
+            seen += len(body) if isinstance(body, bytes) else 0
+            if seen > self._max_bytes:
+                raise BodyTooLarge(f"The request body is larger than {self._max_bytes} bytes.")
+            return message
+
+        return counted

@@ -1,0 +1,183 @@
+"""The steps of the full pass: facts, MEMORY, final sections. Model answers are kept: repeating a step is free."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import TypeVar
+
+from v2_service.contract import Chunk, JsonObject, JsonValue, ModelReply, ModelRequest, Outcome
+from v2_service.jobs import profile
+from v2_service.jobs.first_steps import sampled
+from v2_service.jobs.session import Session
+from v2_service.processors import (
+    REGENERATION_SAMPLING,
+    DropReport,
+    Facts,
+    Memory,
+    Reduction,
+    ReductionSettings,
+    Sections,
+    SectionsAnswer,
+    Step,
+    accept_reduction,
+    better_answer,
+    combine_round,
+    consolidate,
+    cut_to_budget,
+    empty_memory,
+    extraction_request,
+    facts_from_reply,
+    legacy_profile,
+    memory_from_reply,
+    memory_request,
+    plan_round,
+    reduction_request,
+    regeneration_request,
+    repair_request,
+    sections_from_reply,
+    smaller_chunks,
+    worth_replacing,
+)
+from v2_service.processors.facts import join_facts
+from v2_service.processors.soulprint import memory_log
+
+# Chunks per checkpoint. No setting: the steps of a resumed run must be those of its first execution.
+CHUNKS_PER_STEP = 24
+# A chunk whose answer is cut off is asked about in halves, and halves of halves.
+HALVINGS = 3
+ASK_IN_HALVES = (Outcome.TRUNCATED, Outcome.TOO_LONG)
+REDUCTION = ReductionSettings()
+Result = TypeVar("Result")
+
+
+async def extract(session: Session, start: int, total: int) -> JsonObject:
+    """Facts of the medium chunks from position `start` on. Returns facts and how much text was read."""
+    rows = await session.services.chunks.medium(session.lease, start - 1, CHUNKS_PER_STEP)
+    places = asyncio.Semaphore(session.services.settings.extraction_concurrency)
+    outcomes: Counter[str] = Counter()
+
+    async def ask(chunk: Chunk, halvings: int = HALVINGS) -> tuple[list[Facts], int]:
+        async with places:
+            reply = await session.models.complete(extraction_request(chunk))
+        outcomes[str(reply.outcome)] += 1
+        facts = facts_from_reply(reply, chunk)
+        if facts is not None:
+            return [facts], chunk.new_characters
+        halves = smaller_chunks(chunk) if halvings and reply.outcome in ASK_IN_HALVES else None
+        parts = [await ask(half, halvings - 1) for half in halves or ()]
+        return [record for records, _ in parts for record in records], sum(read for _, read in parts)
+
+    answers = await all_of(ask(row.chunk) for row in rows)
+    found = join_facts(record for records, _ in answers for record in records)
+    await session.report_within(Step.EXTRACT, start + len(rows), total)
+    return {
+        "facts": found.to_json(),
+        "characters": sum(read for _, read in answers),
+        "unread": sum(1 for records, _ in answers if not records),
+        "outcomes": dict(outcomes),
+    }
+
+
+async def merge(session: Session, batches: Sequence[JsonObject]) -> JsonObject:
+    """All facts of this import, merged with those of the last one (S-31)."""
+    records = [facts_in(batch) for batch in batches]
+    earlier = await session.services.runs.latest_facts(session.lease.user_id)
+    before = Facts.from_json(earlier) if earlier else None
+    merged = await asyncio.to_thread(consolidate, records, before)
+    return {"facts": merged.to_json(), "merged_with_earlier": before is not None}
+
+
+async def reduce_facts(session: Session, merged: JsonObject) -> JsonObject:
+    """The facts, shortened round by round until they fit, then cut."""
+    reduction = Reduction(facts_in(merged))
+    places = asyncio.Semaphore(session.services.settings.extraction_concurrency)
+
+    async def ask(request: ModelRequest) -> ModelReply:
+        async with places:
+            return await session.models.complete(request)
+
+    while batches := plan_round(reduction, REDUCTION):
+        replies = await all_of(ask(reduction_request(batch, REDUCTION)) for batch in batches)
+        reduced = [accept_reduction(batch, reply) for batch, reply in zip(batches, replies, strict=True)]
+        reduction = combine_round(reduction, reduced, REDUCTION)
+    facts = cut_to_budget(reduction.facts, REDUCTION)
+    return {"facts": facts.to_json(), "rounds": reduction.rounds}
+
+
+async def make_memory(session: Session, reduced: JsonObject) -> JsonObject:
+    """MEMORY from the facts that fit."""
+    memory = await written_memory(session, facts_in(reduced))
+    return {
+        "markdown": memory.markdown,
+        "lines": memory.lines,
+        "fallback": memory.fallback,
+        "problem": memory.problem,
+    }
+
+
+async def written_memory(session: Session, facts: Facts) -> Memory:
+    """By the model, unless there is nothing to write."""
+    if facts.total_count == 0:
+        return empty_memory()
+    return memory_from_reply(await session.models.complete(memory_request(facts)), facts)
+
+
+async def save_memory(session: Session, memory: JsonObject, merged: JsonObject) -> JsonObject:
+    """MEMORY on the profile, before the sections."""
+    services = session.services
+    patch = profile.memory(str(memory["markdown"]), memory_log(facts_in(merged)), services.now())
+    await services.runs.write_profile(session.lease, patch)
+    return {}
+
+
+async def make_sections(session: Session, memory: JsonObject, quick: JsonObject) -> JsonObject:
+    """The final sections, with one repair turn. `sections` is None when the quick profile is the better one."""
+    sample = await sampled(await session.source(), DropReport(), REGENERATION_SAMPLING)
+    seed = session.lease.user_id
+    reply = await session.models.complete(regeneration_request(sample, str(memory["markdown"])))
+    first = sections_from_reply(reply, seed)
+    if first is None or reply.data is None:
+        return {"sections": None, "problem": f"no usable answer ({reply.outcome})"}
+    answer = first
+    if first.problems:
+        again = await session.models.complete(repair_request(reply.data, first.problems))
+        repaired: SectionsAnswer | None = sections_from_reply(again, seed)
+        answer = better_answer(first, repaired)
+    if not worth_replacing(answer.sections, Sections.from_json(as_object(quick["sections"]))):
+        return {"sections": None, "problem": "the answer knew less than the first impression"}
+    return {"sections": answer.sections.to_json(), "problem": "; ".join(answer.problems)}
+
+
+async def save_sections(
+    session: Session, made: JsonObject, memory: JsonObject, merged: JsonObject, quick: JsonObject
+) -> JsonObject:
+    """The final profile in one write; with the quick sections when there are no better ones."""
+    sections = Sections.from_json(as_object(made["sections"] or quick["sections"]))
+    lines = memory["lines"]
+    written = Memory(str(memory["markdown"]), lines if isinstance(lines, int) else 0)
+    columns = legacy_profile(sections, written, facts_in(merged))
+    await session.services.runs.write_profile(session.lease, profile.final(columns, session.services.now()))
+    return {"soulprint_text": columns["soulprint_text"]}
+
+
+async def all_of(calls: Iterable[Coroutine[object, object, Result]]) -> list[Result]:
+    """All results; an error is raised only after every call has ended, so that no paid answer is thrown away."""
+    ended = await asyncio.gather(*calls, return_exceptions=True)
+    results: list[Result] = []
+    for end in ended:
+        if isinstance(end, BaseException):
+            raise end
+        results.append(end)
+    return results
+
+
+def facts_in(result: JsonObject) -> Facts:
+    """The facts that a step returned."""
+    return Facts.from_json(as_object(result["facts"]))
+
+
+def as_object(value: JsonValue) -> JsonObject:
+    """A JSON object, or an empty one."""
+    return value if isinstance(value, dict) else {}

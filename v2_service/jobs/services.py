@@ -1,0 +1,72 @@
+"""Everything a run needs from outside, made once from the settings and closed together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from v2_service.adapters.chunks import Chunks
+from v2_service.adapters.embeddings import BedrockEmbeddings, new_runtime
+from v2_service.adapters.models_bedrock import new_models
+from v2_service.adapters.runs import Runs
+from v2_service.adapters.storage import Storage
+from v2_service.adapters.supabase import Rest, new_client
+from v2_service.adapters.web_app import WebApp, new_web_client
+from v2_service.contract import Embeddings, Models, Notifier
+from v2_service.observe import Metrics
+from v2_service.settings import Settings
+
+# Names the order and meaning of the steps. A change gives unfinished runs a fresh start under the new order, with their
+# paid answers kept; without a change a resumed run would meet steps that it does not know.
+PIPELINE_VERSION = "2.0"
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The ports and stores of one process."""
+
+    settings: Settings
+    rest: Rest
+    runs: Runs
+    chunks: Chunks
+    storage: Storage
+    models: Models
+    embeddings: Embeddings
+    notifier: Notifier
+    metrics: Metrics
+    now: Callable[[], datetime] = utc_now
+
+    def spooled(self, run_id: str) -> Path:
+        """Where a run's export lies on disk while it is read."""
+        return self.settings.state_dir / "spool" / run_id
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Services over the real adapters; connections close on leaving."""
+    async with AsyncExitStack() as stack:
+        supabase = await stack.enter_async_context(new_client(settings))
+        web = await stack.enter_async_context(new_web_client())
+        models = new_models(settings)
+        stack.push_async_callback(models.close)
+        embeddings = BedrockEmbeddings(new_runtime(settings), settings.embedding_model, settings.embedding_concurrency)
+        stack.callback(embeddings.close)
+        rest = Rest(supabase)
+        yield Services(
+            settings=settings,
+            rest=rest,
+            runs=Runs(rest, settings, PIPELINE_VERSION),
+            chunks=Chunks(rest),
+            storage=Storage(supabase, settings.max_export_bytes),
+            models=models,
+            embeddings=embeddings,
+            notifier=WebApp(web, settings),
+            metrics=Metrics(settings.build, PIPELINE_VERSION),
+        )

@@ -1,0 +1,95 @@
+"""Where a run's conversations come from: the uploaded export, or for a refresh the chunks that the user has.
+
+Both are plain iterators for a worker thread, because parsing must not hold up the event loop (L-57).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Protocol
+
+from v2_service.adapters.chunks import Chunks, StagedChunk
+from v2_service.adapters.runs import Lease
+from v2_service.contract import Conversation, Message, Role
+from v2_service.processors import DropReport, iter_conversations
+
+PAGE = 200
+PAGE_SECONDS = 120.0
+# "User: …", "Assistant: …" and the monolith's "[time] user: …".
+SPEAKER = re.compile(r"^(?:\[[^\]\n]{0,60}\] ?)?(user|assistant|tool|system):[ \t]*", re.IGNORECASE)
+
+
+class Source(Protocol):
+    """Conversations, as often as they are asked for."""
+
+    def iterate(self, drops: DropReport) -> Iterator[Conversation]:
+        """All conversations, one at a time; blocks, so call it in a thread."""
+        ...
+
+
+class ExportSource:
+    """The export on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def iterate(self, drops: DropReport) -> Iterator[Conversation]:
+        return iter_conversations(self._path, drops)
+
+
+class StagedSource:
+    """The staged medium chunks, read back as conversations."""
+
+    def __init__(self, chunks: Chunks, lease: Lease, loop: asyncio.AbstractEventLoop) -> None:
+        self._chunks = chunks
+        self._lease = lease
+        self._loop = loop
+
+    def iterate(self, drops: DropReport) -> Iterator[Conversation]:
+        for conversation_id, group in groupby(self._rows(), key=lambda row: row.chunk.conversation_id):
+            rows = [row.chunk for row in group]
+            messages = tuple(message for row in rows for message in messages_of(row.content))
+            drops.conversations += 1
+            drops.messages += len(messages)
+            drops.characters += sum(row.new_characters for row in rows)
+            yield Conversation(conversation_id, rows[0].title, rows[0].created_at, messages)
+
+    def _rows(self) -> Iterator[StagedChunk]:
+        after = -1
+        while page := self._page(after):
+            yield from page
+            after = page[-1].chunk.position
+
+    def _page(self, after: int) -> list[StagedChunk]:
+        reading = asyncio.run_coroutine_threadsafe(self._chunks.medium(self._lease, after, PAGE), self._loop)
+        return reading.result(PAGE_SECONDS)
+
+
+def messages_of(content: str) -> list[Message]:
+    """A chunk's text as messages. Lines of tools are left out; text before the first speaker is the heading."""
+    messages: list[Message] = []
+    role: Role | None = None
+    lines: list[str] = []
+
+    def close() -> None:
+        text = "\n".join(lines).strip()
+        if role is not None and text:
+            messages.append(Message(role, text))
+
+    for line in content.split("\n"):
+        speaker = SPEAKER.match(line)
+        if speaker is None:
+            lines.append(line)
+            continue
+        close()
+        name = speaker[1].lower()
+        role = "user" if name == "user" else "assistant" if name == "assistant" else None
+        lines = [line[speaker.end() :]]
+    close()
+    if not messages and content.strip():
+        messages.append(Message("user", content.strip()))
+    return messages
