@@ -97,9 +97,10 @@ def test_a_list_of_conversations_ends_complete_and_embedded(imported: Imported, 
 @pytest.mark.parametrize("name", LISTS)
 def test_the_memory_finds_what_was_imported_and_nothing_older(imported: Imported, name: str) -> None:
     user = imported.users[name]
-    chunks = imported.sandbox.rows("conversation_chunks", {"user_id": f"eq.{user}", "select": "title,content"})
+    chunks = imported.sandbox.rows("conversation_chunks", {"user_id": f"eq.{user}", "select": "content,chunk_tier"})
     assert OLD_TEXT not in [chunk["content"] for chunk in chunks]
-    said = str(chunks[0]["content"]).split(": ", 1)[1][:80]
+    whole = min(chunk["content"] for chunk in chunks if chunk["chunk_tier"] == "medium")
+    said = whole.split("] ", 1)[1].split(": ", 1)[1][:80]
     question = f"What did I say about this: {said}"
     answer = imported.service.post("/query", json={"user_id": user, "message": question})
     assert answer.status_code == 200
