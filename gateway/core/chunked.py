@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from gateway.core.errors import HeadTooLarge
 from gateway.core.heads import Field, parse_fields
 
 # An extension is skipped, not interpreted, so only its size and its characters matter.
@@ -129,7 +130,10 @@ def _parse_trailers(block: bytes) -> list[Field]:
     if b"content-length" in lowered or b"transfer-encoding" in lowered:
         # llhttp would take them for framing; a field that smuggles is dropped without a look at the others (safe side).
         raise ValueError("framing fields in the trailer section")
-    return parse_fields(block)
+    try:
+        return parse_fields(block)
+    except HeadTooLarge as error:
+        raise ValueError(error.detail) from None
 
 
 def allowed_trailers(fields: list[Field]) -> list[Field]:

@@ -19,8 +19,10 @@ from gateway.core.heads import Field, StatusLine, parse_fields
 
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}\Z")
 _HOST = re.compile(
-    rb"(?:(?:[A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})+|\[(?:[0-9A-Fa-f:.]+|v[0-9A-Fa-f]+\.[A-Za-z0-9._~:-]+)\])(?::([0-9]{0,5}))?\Z"
+    rb"(?:(?:[A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})+|\[(?:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*|v[0-9A-Fa-f]+\.[A-Za-z0-9._~:-]+)\])(?::([0-9]{0,5}))?\Z"
 )
+# Well formed and chunked at the end, but with something in front that nobody here can decode.
+_UNKNOWN_CODINGS = re.compile(rb"(?:(?!chunked|identity)[a-z0-9.-]+[ \t]*,[ \t]*)+chunked")
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 
 
@@ -145,7 +147,7 @@ def _request_framing(lengths: list[bytes], codings: list[bytes], minor: int) -> 
         if not minor:
             raise MalformedRequest("Transfer-Encoding in an HTTP/1.0 request.")
         if len(codings) > 1 or codings[0].lower() != b"chunked":
-            if tokens(b",".join(codings))[-1:] == [b"chunked"] and codings[0].strip(b" \t").lower()[:1] != b",":
+            if _UNKNOWN_CODINGS.fullmatch(codings[0].lower()) and len(codings) == 1:
                 raise NotImplementedHere("Only the transfer coding 'chunked' is understood here.")
             raise MalformedRequest("Transfer-Encoding is not 'chunked'.")
         return Framing.CHUNKED, 0

@@ -54,13 +54,17 @@ class RequestBlock(NamedTuple):
     wants_decision: bool
 
 
-def request_block(facts: RequestFacts, hop: Hop, host: bytes, minor: int, *, pass_expect: bool = True) -> RequestBlock:
+def request_block(
+    facts: RequestFacts, hop: Hop, minor: int, *, authority: bytes | None, nameless: bytes, pass_expect: bool = True
+) -> RequestBlock:
     """The end-to-end fields of a request, and the gateway's own behind them.
 
-    `host` is the Host to send (an absolute-form target's authority wins over the field, RFC 9112 section 3.2.2);
-    without `pass_expect` the gateway itself answers the expectation. Raises LoopDetected when our own name stands in
+    `authority` is that of an absolute-form target, which wins over Host (RFC 9112 section 3.2.2); `nameless` is the
+    Host to send for an HTTP/1.0 client that named none; without `pass_expect` the gateway itself answers the expectation. Raises LoopDetected when our own name stands in
     Via.
     """
+    named = authority or facts.host
+    host = named or nameless
     kept: list[Field] = []
     chain = _Chain()
     request_id: bytes | None = None
@@ -105,7 +109,7 @@ def request_block(facts: RequestFacts, hop: Hop, host: bytes, minor: int, *, pas
             kept.append((name, value))
     if not host_sent:
         kept.insert(0, (b"Host", host))
-    kept += _own_fields(facts, hop, chain, facts.host or host, minor)
+    kept += _own_fields(facts, hop, chain, named, minor)
     lines = b"".join([b"%b: %b\r\n" % pair for pair in kept])
     return RequestBlock(lines, request_id, traced, has_key, origin, max_forwards, wants_decision)
 
@@ -140,17 +144,18 @@ def _check_loop(via: bytes, name: bytes) -> None:
             raise LoopDetected("This request has been through this gateway before.")
 
 
-def _own_fields(facts: RequestFacts, hop: Hop, chain: _Chain, host: bytes, minor: int) -> list[Field]:
+def _own_fields(facts: RequestFacts, hop: Hop, chain: _Chain, host: bytes | None, minor: int) -> list[Field]:
     trusted = hop.trusted_hops
     forwarded_for = chain.forwarded_for[-trusted:] if trusted else []
     forwarded = chain.forwarded[-trusted:] if trusted else []
     outer_host = (trusted and chain.host) or host
     proto = (trusted and chain.proto) or hop.scheme
-    forwarded.append(b"for=%b;host=%b;proto=%b" % (_node(hop.peer), _quoted(outer_host), _quoted(proto)))
+    hop_host = b"host=%b;" % _quoted(outer_host) if outer_host else b""
+    forwarded.append(b"for=%b;%bproto=%b" % (_node(hop.peer), hop_host, _quoted(proto)))
     own = [
         (b"Via", b"1.%d %b" % (minor, hop.name)),
         (b"X-Forwarded-For", b", ".join([*forwarded_for, hop.peer])),
-        (b"X-Forwarded-Host", outer_host),
+        *([(b"X-Forwarded-Host", outer_host)] if outer_host else []),
         (b"X-Forwarded-Proto", proto),
         (b"Forwarded", b", ".join(forwarded)),
     ]

@@ -55,9 +55,15 @@ class Reception:
         if block == self._memo_block and self._memo is not None and minor and target.authority is None:
             return Received(method, target, minor, *self._memo, route)
         facts = read_request(block, minor)
-        host = target.authority or facts.host or service.pools[route.backend].address.authority
-        # On a flagged route the gateway wants the body itself, so it answers the expectation and does not pass it on.
-        lines = request_block(facts, self._hop, host, minor, pass_expect=route.flag is None)
+        lines = request_block(
+            facts,
+            self._hop,
+            minor,
+            authority=target.authority,
+            nameless=service.pools[route.backend].address.authority,
+            # On a flagged route the gateway wants the body itself, so it answers the expectation by itself.
+            pass_expect=route.flag is None,
+        )
         if minor and target.authority is None and not facts.expects_continue:
             self._memo_block, self._memo = block, (facts, lines)
         return Received(method, target, minor, facts, lines, route)

@@ -139,6 +139,8 @@ class ClientConnection(asyncio.Protocol):
             self.stage = Stage.HEAD
             self.deadline = self.service.clock.now + self.service.config.head_timeout
         self._reception.check_unfinished(data)
+        if self.eof_at:
+            raise MalformedRequest("The connection ended inside the head.")
         self._buffer = data
 
     def _begin(self, head: bytes) -> None:
@@ -236,7 +238,7 @@ class ClientConnection(asyncio.Protocol):
         self.release_upload()
         if drain_request:
             self._linger()
-        elif self.closing or self.eof_at:
+        elif self.closing or (self.eof_at and not self._buffer):
             self.close()
         else:
             self.stage = Stage.IDLE

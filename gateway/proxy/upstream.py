@@ -109,9 +109,9 @@ class UpstreamConnection(asyncio.Protocol):
             self._buffer = b""
         while True:
             end = data.find(b"\r\n\r\n") + 4
+            if (len(data) if end < 4 else end) > MAX_HEAD:
+                raise MalformedResponse("The head of the answer is too large.", Where.RESPONSE_HEAD)
             if end < 4:
-                if len(data) > MAX_HEAD:
-                    raise MalformedResponse("The head of the answer is too large.", Where.RESPONSE_HEAD)
                 if b"\n\n" in data or not b"HTTP/1."[: len(data)] == data[:7]:
                     raise MalformedResponse("The answer is not HTTP/1.", Where.RESPONSE_HEAD)
                 self._buffer = data
