@@ -43,7 +43,7 @@ def alone(body: JsonValue, **more: JsonValue) -> JsonObject:
     return {"id": "c1", "title": "One", "mapping": mapping, "current_node": "m", **more}
 
 
-def write(folder: Path, content: JsonValue, name: str = "conversations.json") -> Path:
+def write(folder: Path, content: object, name: str = "conversations.json") -> Path:
     """A JSON file."""
     path = folder / name
     path.write_text(json.dumps(content))
