@@ -111,9 +111,9 @@ def _headers(plan: Plan, row: Row) -> Iterable[Header]:
         case Action.READ:
             yield "Content-Range", _window_range(plan, row)
             yield "Content-Location", plan.request.location()
-        case Action.CALL if not plan.void:
+        case Action.CALL:
             yield "Content-Range", _window_range(plan, row)
-        case _:
+        case Action.REPLACE:
             pass
 
 
@@ -128,17 +128,19 @@ def _location(table: str, body: str) -> str:
     return f"/{table}?{keys}"
 
 
+COMMON_PREFERENCES = ("count", "tx", "handling")
 APPLIED = {
-    Action.READ: ("count", "tx"),
-    Action.CALL: ("count", "tx"),
-    Action.CREATE: ("resolution", "return", "count", "tx"),
-    Action.REPLACE: ("return", "count", "tx"),
-    Action.UPDATE: ("return", "count", "tx"),
-    Action.DELETE: ("return", "count", "tx"),
+    Action.READ: COMMON_PREFERENCES,
+    Action.CALL: COMMON_PREFERENCES,
+    Action.CREATE: ("resolution", "return", *COMMON_PREFERENCES),
+    Action.REPLACE: ("return", *COMMON_PREFERENCES),
+    Action.UPDATE: ("return", *COMMON_PREFERENCES),
+    Action.DELETE: ("return", *COMMON_PREFERENCES),
 }
 
 
 def _applied(plan: Plan) -> Iterable[Header]:
-    applied = plan.preferences.applied(*APPLIED[plan.action])
+    kinds = [kind for kind in APPLIED[plan.action] if plan.resolves or kind != "resolution"]
+    applied = plan.preferences.applied(*kinds)
     if applied:
         yield "Preference-Applied", applied

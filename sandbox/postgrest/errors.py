@@ -11,6 +11,7 @@ Everything else is a plain RestError made by the functions below. Codes and text
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -31,7 +32,9 @@ class RestError(Exception):
     headers: tuple[tuple[str, str], ...] = ()
 
     def body(self) -> dict[str, str | None]:
-        """The JSON object, keys in PostgREST's order."""
+        """The JSON object, keys in PostgREST's order; empty for an error without a code."""
+        if not self.code:
+            return {}
         return {"code": self.code, "details": self.details, "hint": self.hint, "message": self.message}
 
 
@@ -71,8 +74,15 @@ def unknown_column(table: str, column: str) -> RestError:
     return RestError(HTTPStatus.BAD_REQUEST, "PGRST204", f"Column '{column}' of relation '{table}' does not exist")
 
 
-def unknown_function(schema: str, name: str, arguments: list[str], *, by_post: bool) -> RestError:
-    """No function takes these arguments."""
+def not_found() -> RestError:
+    """A path that names nothing, or a write to no table: PostgREST's empty object."""
+    return RestError(HTTPStatus.NOT_FOUND, "", "")
+
+
+def unknown_function(
+    schema: str, name: str, arguments: list[str], *, by_post: bool, instead: str | None = None
+) -> RestError:
+    """No function takes these arguments; `instead` is one that would do."""
     listed = ", ".join(arguments)
     if arguments:
         called = f"function {schema}.{name}({listed})"
@@ -87,6 +97,7 @@ def unknown_function(schema: str, name: str, arguments: list[str], *, by_post: b
         "PGRST202",
         f"Could not find the {called} in the schema cache",
         f"Searched for the function {schema}.{name} {sought}{unnamed}, but no matches were found in the schema cache.",
+        None if instead is None else f"Perhaps you meant to call the function {schema}.{instead}",
     )
 
 
@@ -99,6 +110,22 @@ def no_relationship(schema: str, origin: str, target: str) -> RestError:
         f"Searched for a foreign key relationship between '{origin}' and '{target}' in the schema '{schema}', "
         "but no matches were found.",
     )
+
+
+def limit_without_order() -> RestError:
+    """A limited write that does not say which rows come first."""
+    return RestError(
+        HTTPStatus.BAD_REQUEST,
+        "PGRST109",
+        "A 'limit' was applied without an explicit 'order'",
+        hint="Apply an 'order' using unique column(s)",
+    )
+
+
+def unknown_preferences(unknown: Iterable[str]) -> RestError:
+    """A caller who wants to be told."""
+    told = f"Invalid preferences: {', '.join(unknown)}"
+    return RestError(HTTPStatus.BAD_REQUEST, "PGRST122", "Invalid preferences given with handling=strict", told)
 
 
 def not_a_single_row(rows: int) -> RestError:
@@ -124,7 +151,6 @@ STATUS_BY_SQLSTATE = {
     "09": 500,
     "0L": 403,
     "0P": 403,
-    "21000": 500,
     "23503": 409,
     "23505": 409,
     "25": 500,

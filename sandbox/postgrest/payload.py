@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import NoReturn
 
 from sandbox.postgrest.errors import BodyError
 
 INVALID = "Empty or invalid json"
+# Half a character, when its other half is missing, cannot be encoded again.
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def read_columns(body: bytes) -> tuple[str, ...]:
@@ -20,8 +23,6 @@ def read_columns(body: bytes) -> tuple[str, ...]:
         return tuple(sorted(parsed))
     if not isinstance(parsed, list):
         return ()
-    if not parsed:
-        return ()
     keys: set[str] | None = None
     for item in parsed:
         if not isinstance(item, dict) or (keys is not None and item.keys() != keys):
@@ -30,9 +31,9 @@ def read_columns(body: bytes) -> tuple[str, ...]:
     return tuple(sorted(keys or ()))
 
 
-def is_empty_array(body: bytes) -> bool:
-    """Whether there is nothing to write."""
-    return _parse(body) == []
+def holds_nothing(body: bytes) -> bool:
+    """Whether there is nothing to write: an empty array, or a value that is no row."""
+    return not isinstance(parsed := _parse(body), dict) and not (isinstance(parsed, list) and parsed)
 
 
 def read_arguments(body: bytes) -> tuple[str, ...]:
@@ -42,7 +43,12 @@ def read_arguments(body: bytes) -> tuple[str, ...]:
 
 def _parse(body: bytes) -> object:
     try:
-        return json.loads(body, parse_constant=_refuse)
+        # Decoded first: given bytes, the parser would let a byte order mark and other encodings pass.
+        text = body.decode()
+        parsed: object = json.loads(text, parse_constant=_refuse)
+        if SURROGATE.search(text):
+            json.dumps(parsed, ensure_ascii=False).encode()
+        return parsed
     except (ValueError, RecursionError):
         raise BodyError(INVALID) from None
 

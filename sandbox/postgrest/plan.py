@@ -6,6 +6,8 @@ The order of checks is PostgREST's, because a request with two faults is answere
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
@@ -17,17 +19,22 @@ from sandbox.postgrest.errors import (
     MediaError,
     RangeError,
     RestError,
+    limit_without_order,
     no_relationship,
+    not_found,
     unknown_column,
     unknown_function,
+    unknown_preferences,
 )
 from sandbox.postgrest.model import Filter, Query, Window
-from sandbox.postgrest.payload import is_empty_array, read_arguments, read_columns
+from sandbox.postgrest.payload import holds_nothing, read_arguments, read_columns
 from sandbox.postgrest.prefer import Preferences, read_preferences
 from sandbox.postgrest.query import header_window, read_query
 from sandbox.postgrest.request import JSON_MEDIA, MEDIA, Request
+from sandbox.postgrest.suggest import nearest
 
 RPC = "/rpc/"
+QUALITY = re.compile(r";\s*q=([01](?:\.\d{1,3})?)")
 
 
 class Action(StrEnum):
@@ -72,16 +79,19 @@ class Plan:
     read_only: bool
     void: bool = False
     location_table: str | None = None
+    resolves: bool = False
 
 
 def plan(request: Request, catalog: Catalog, options: Options) -> Plan:
     """Decide. Raises RestError for everything that can be refused without asking the database."""
     preferences = read_preferences(request.all_headers("prefer"), end_allowed=options.end_by_preference)
+    if preferences.handling == "strict" and preferences.unknown:
+        raise unknown_preferences(preferences.unknown)
     if request.path.startswith(RPC):
         return _plan_call(request, catalog, options, preferences)
     name = request.path.removeprefix("/")
     if not name or "/" in name:
-        raise RestError(HTTPStatus.NOT_FOUND, "PGRST117", "Unsupported HTTP method or path")
+        raise not_found()
     action = TABLE_ACTIONS.get(request.method)
     if action is None:
         raise _unsupported(request.method)
@@ -117,12 +127,22 @@ def _plan_write(
         written = statements.Written(
             table.primary_key if headers_only else (), statements.ROWS if location_table else statements.NOTHING
         )
+    if action in (Action.UPDATE, Action.DELETE) and query.window.limit is not None and not query.order:
+        raise limit_without_order()
     if action is Action.DELETE:
         statement = statements.delete(catalog, table, query, written)
     else:
         statement = _write_body(action, request, catalog, preferences, table, query, written)
     return Plan(
-        action, statement, request, preferences, media, Window(), read_only=False, location_table=location_table
+        action,
+        statement,
+        request,
+        preferences,
+        media,
+        Window(),
+        read_only=False,
+        location_table=location_table,
+        resolves=bool(query.on_conflict or table.primary_key),
     )
 
 
@@ -136,17 +156,18 @@ def _write_body(
     written: statements.Written,
 ) -> statements.Statement:
     columns = _payload_columns(request, query)
-    if table.columns:
-        for column in columns:
-            if column not in table.columns:
-                raise unknown_column(table.name, column)
+    if not table.columns:
+        raise not_found()
+    for column in columns:
+        if column not in table.columns:
+            raise unknown_column(table.name, column)
     if action is Action.REPLACE:
         _check_replacement(request, table, query, columns)
         conflict = statements.Conflict(table.primary_key, merge=True)
         return statements.insert(
             catalog, table, columns, request.body, query, written, conflict, same_as=query.conditions
         )
-    if action is Action.UPDATE or is_empty_array(request.body):
+    if action is Action.UPDATE or holds_nothing(request.body):
         columns = columns if action is Action.UPDATE else ()
         return statements.update(catalog, table, columns, request.body, query, written)
     return statements.insert(
@@ -197,22 +218,45 @@ def _find_function(catalog: Catalog, name: str, given: tuple[str, ...], *, by_po
     if function is None and by_post:
         function = catalog.whole_body_function(name)
     if function is None:
-        raise unknown_function(catalog.schema, name, sorted(given), by_post=by_post)
+        instead = _similar(catalog, name, given)
+        raise unknown_function(catalog.schema, name, sorted(given), by_post=by_post, instead=instead)
     return function
 
 
+def _similar(catalog: Catalog, name: str, given: tuple[str, ...]) -> str | None:
+    """Another way to call that function, or else a function of a similar name."""
+    overloads = catalog.functions.get(name)
+    if overloads is None:
+        return nearest(name, catalog.functions)
+    ways = (_listed(argument.name for argument in function.arguments) for function in overloads)
+    way = nearest(_listed(given), ways)
+    return None if way is None else f"{name}{way}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return f"({', '.join(sorted(names))})"
+
+
 def _media(request: Request) -> str:
-    """The first form in Accept that can be made."""
+    """The form in Accept that is wanted most (RFC 9110 section 12.5.1) among those that can be made."""
     accept = ",".join(request.all_headers("accept")) or "*/*"
-    asked = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
+    parts = [part.strip().lower() for part in accept.split(",")]
+    asked = [part.partition(";")[0].strip() for part in sorted(parts, key=_wish)]
     for name in asked:
         if name in MEDIA:
             return MEDIA[name]
     raise MediaError(", ".join(name for name in asked if name))
 
 
+def _wish(part: str) -> tuple[float, int]:
+    """Sorts by quality, then the exact before the wildcard."""
+    found = QUALITY.search(part)
+    return -float(found.group(1)) if found else -1.0, part.count("*")
+
+
 def _check_content_type(request: Request) -> None:
-    given = (request.header("content-type") or JSON_MEDIA).partition(";")[0].strip().lower()
+    header = request.header("content-type")
+    given = JSON_MEDIA if header is None else header.partition(";")[0].strip().lower() or "*/*"
     if given != JSON_MEDIA:
         raise BodyError(f"Content-Type not acceptable: {given}")
 

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 Representation = Literal["minimal", "headers-only", "representation"]
 Resolution = Literal["merge-duplicates", "ignore-duplicates"]
 Count = Literal["exact", "planned", "estimated"]
 End = Literal["commit", "rollback"]
+Handling = Literal["strict", "lenient"]
+KNOWN = frozenset(
+    {
+        *(f"resolution={value}" for value in get_args(Resolution)),
+        *(f"return={value}" for value in get_args(Representation)),
+        *(f"count={value}" for value in get_args(Count)),
+        *(f"tx={value}" for value in get_args(End)),
+        *(f"handling={value}" for value in get_args(Handling)),
+        *("missing=default", "missing=null", "params=single-object", "params=multiple-objects"),
+    }
+)
 T = TypeVar("T", bound=str)
 
 
@@ -21,6 +32,8 @@ class Preferences:
     representation: Representation | None = None
     count: Count | None = None
     end: End | None = None
+    handling: Handling | None = None
+    unknown: tuple[str, ...] = ()
 
     @property
     def wants_rows(self) -> bool:
@@ -33,6 +46,7 @@ class Preferences:
             "return": self.representation and f"return={self.representation}",
             "count": self.count and f"count={self.count}",
             "tx": self.end and f"tx={self.end}",
+            "handling": self.handling and f"handling={self.handling}",
         }
         return ", ".join(text for kind, text in said.items() if kind in kinds and text)
 
@@ -49,4 +63,6 @@ def read_preferences(headers: Iterable[str], *, end_allowed: bool) -> Preference
         representation=first("return", ("minimal", "headers-only", "representation")),
         count=first("count", ("exact", "planned", "estimated")),
         end=first("tx", ("commit", "rollback")) if end_allowed else None,
+        handling=first("handling", ("strict", "lenient")),
+        unknown=tuple(word for word in words if word not in KNOWN),
     )

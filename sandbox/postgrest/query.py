@@ -8,22 +8,29 @@ from typing import Literal
 
 from sandbox.postgrest.errors import ParseError, RangeError
 from sandbox.postgrest.model import Condition, Field, Filter, Group, Logic, Ordered, Query, Selected, Window
-from sandbox.postgrest.scanner import NAME, Scanner
+from sandbox.postgrest.scanner import FIELD_EXPECTED, NAME, Scanner
 
 COMPARISONS = ("eq", "neq", "gte", "gt", "lte", "lt", "like", "ilike", "match", "imatch", "isdistinct")
 QUANTIFIED = frozenset({"eq", "gte", "gt", "lte", "lt", "like", "ilike", "match", "imatch"})
 CONTAINMENTS = ("cs", "cd", "ov", "sl", "sr", "nxr", "nxl", "adj")
 TEXT_SEARCHES = ("fts", "plfts", "phfts", "wfts")
-OPERATORS = frozenset({*COMPARISONS, *CONTAINMENTS, *TEXT_SEARCHES, "in", "is"})
-IS_VALUES = frozenset({"null", "true", "false", "unknown"})
+# Longest first, so that `gte` is not read as `gt`.
+OPERATOR = re.compile(
+    "|".join(sorted({*COMPARISONS, *CONTAINMENTS, *TEXT_SEARCHES, "in", "is"}, key=len, reverse=True))
+)
+IS_VALUES = re.compile("null|true|false|unknown", re.IGNORECASE)
 LOGIC_KEYS: dict[str, tuple[Logic, bool]] = {
     "and": ("and", False),
     "or": ("or", False),
     "not.and": ("and", True),
     "not.or": ("or", True),
 }
-OPERATOR_EXPECTED = '"not" or operator (eq, gt, ...)'
-WORD = re.compile(r"[a-z]+")
+ONLY_OPERATOR_EXPECTED = "operator (eq, gt, ...)"
+OPERATOR_EXPECTED = f'"not" or {ONLY_OPERATOR_EXPECTED}'
+AFTER_FIELD = 'letter, digit, "-", "->>", "->", "::", ".", ")", "," or end of input'
+AFTER_CAST = 'letter, digit, ".", "::", ")", "," or end of input'
+MEMBER_EXPECTED = f"{FIELD_EXPECTED}, negation operator (not) or logic operator (and, or)"
+ITEM_EXPECTED = f'"...", {FIELD_EXPECTED}, "*" or "count()"'
 CAST = re.compile(r"[\w ]+(?:\[\])?")
 INTEGER = re.compile(r"-?\d+")
 HEADER_RANGE = re.compile(r"(\d+)?-(\d+)?")
@@ -38,10 +45,13 @@ def read_query(pairs: Sequence[tuple[str, str]], *, arguments_allowed: bool = Fa
     """
     conditions: list[Condition] = []
     arguments: list[tuple[str, str]] = []
-    last: dict[str, str] = {}
+    said: dict[str, str] = {}
     for key, value in pairs:
-        if key in ("select", "order", "limit", "offset", "columns", "on_conflict"):
-            last[key] = value
+        # Said twice, the first of these counts, except for the window, where the last does.
+        if key in ("select", "order", "columns", "on_conflict"):
+            said.setdefault(key, value)
+        elif key in ("limit", "offset"):
+            said[key] = value
         elif key in LOGIC_KEYS:
             conditions.append(read_logic(key, value))
         elif arguments_allowed and not _has_operator(value):
@@ -49,44 +59,43 @@ def read_query(pairs: Sequence[tuple[str, str]], *, arguments_allowed: bool = Fa
         else:
             conditions.append(read_filter(key, value))
     return Query(
-        select=read_select(last["select"]) if last.get("select") else (Selected(Field("*")),),
+        select=read_select(said.get("select", "")),
         conditions=tuple(conditions),
-        order=read_order(last["order"]) if last.get("order") else (),
-        window=_read_window(last),
-        columns=_read_names("columns", last["columns"]) if last.get("columns") else None,
-        on_conflict=_read_names("on_conflict", last["on_conflict"]) if last.get("on_conflict") else (),
+        order=read_order(said["order"]) if said.get("order") else (),
+        window=_read_window(said),
+        columns=_read_names("columns", said["columns"]) if "columns" in said else None,
+        on_conflict=_read_names("on_conflict", said["on_conflict"]) if "on_conflict" in said else (),
         arguments=tuple(arguments),
     )
 
 
 def read_filter(key: str, value: str) -> Filter:
     """`key=operator.value`."""
-    names = Scanner("tree path", key)
-    field = names.field()
-    if not names.done:
-        raise names.fail("end of input")
-    scanner = Scanner("filter", value)
-    return _operation(scanner, field, nested=False)
+    # What follows the field in the key is passed over, as PostgREST does.
+    field = Scanner("tree path", key).field()
+    return _operation(Scanner("filter", value), field, nested=False)
 
 
 def read_logic(key: str, value: str) -> Group:
     """`and=(…)`, `or=(…)` and their negations."""
     logic, negated = LOGIC_KEYS[key]
-    scanner = Scanner("logic tree", value)
-    members = _members(scanner, depth=1)
-    if not scanner.done:
-        raise scanner.fail("end of input")
-    return Group(logic, members, negated)
+    if not value.startswith("("):
+        # PostgREST reads key and value as one text, and so finds a column that nobody meant.
+        return Group("and", (_member(Scanner("logic tree", key + value), depth=1),))
+    return Group(logic, _members(Scanner("logic tree", value, before=len(key)), depth=1), negated)
 
 
 def read_select(text: str) -> tuple[Selected, ...]:
     """A comma-separated list of `alias:field::cast`. Embedded resources come back as a name with brackets."""
     scanner = Scanner("select parameter", text)
+    if not text or text[0] in ",:.)":
+        # No item at all is every column.
+        return (Selected(Field("*")),)
     items = [_selected(scanner)]
     while scanner.take(","):
         items.append(_selected(scanner))
     if not scanner.done:
-        raise scanner.fail('",", "::" or end of input')
+        raise scanner.fail(AFTER_CAST if items[-1].cast else AFTER_FIELD, quote="'")
     return tuple(items)
 
 
@@ -124,12 +133,12 @@ def _has_operator(value: str) -> bool:
 
 
 def _operation(scanner: Scanner, field: Field, *, nested: bool) -> Filter:
-    negated = scanner.take("not.")
-    start = scanner.at
-    operator = scanner.match(WORD) or ""
-    if operator not in OPERATORS:
-        scanner.at = start
-        raise scanner.fail(OPERATOR_EXPECTED)
+    negated = scanner.take("not")
+    if negated and not scanner.take("."):
+        raise scanner.fail("delimiter (.)")
+    operator = scanner.match(OPERATOR)
+    if operator is None:
+        raise scanner.fail(ONLY_OPERATOR_EXPECTED if negated else OPERATOR_EXPECTED, first="" if negated else "not")
     quantifier = language = None
     if operator in QUANTIFIED:
         quantifier = next((word for word in ("any", "all") if scanner.take(f"({word})")), None)
@@ -137,10 +146,7 @@ def _operation(scanner: Scanner, field: Field, *, nested: bool) -> Filter:
         language = scanner.match(NAME)
         scanner.need(")")
     if not scanner.take("."):
-        if quantifier is None and language is None:
-            scanner.at = start
-            raise scanner.fail(OPERATOR_EXPECTED)
-        raise scanner.fail('"."')
+        raise scanner.fail(ONLY_OPERATOR_EXPECTED)
     value, values = _value(scanner, operator, nested=nested, braces=quantifier is not None)
     return Filter(field, operator, value, values, negated, quantifier, language)
 
@@ -150,8 +156,8 @@ def _value(scanner: Scanner, operator: str, *, nested: bool, braces: bool) -> tu
         return "", _list(scanner)
     if operator == "is":
         start = scanner.at
-        word = (scanner.match(re.compile(r"[A-Za-z]+")) or "").lower()
-        if word not in IS_VALUES:
+        word = (scanner.match(IS_VALUES) or "").lower()
+        if not word:
             scanner.at = start
             raise scanner.fail("null or trilean value (unknown, true, false)")
         return word, ()
@@ -170,7 +176,8 @@ def _list(scanner: Scanner) -> tuple[str, ...]:
     values = [scanner.item()]
     while scanner.take(","):
         values.append(scanner.item())
-    scanner.need(")")
+    if not scanner.take(")"):
+        raise scanner.fail('"," or ")"')
     return () if values == [""] else tuple(values)
 
 
@@ -181,7 +188,8 @@ def _members(scanner: Scanner, depth: int) -> tuple[Condition, ...]:
     members = [_member(scanner, depth)]
     while scanner.take(","):
         members.append(_member(scanner, depth))
-    scanner.need(")")
+    if not scanner.take(")"):
+        raise scanner.fail('"," or ")"')
     return tuple(members)
 
 
@@ -190,6 +198,8 @@ def _member(scanner: Scanner, depth: int) -> Condition:
         if scanner.text.startswith(f"{key}(", scanner.at):
             scanner.need(key)
             return Group(logic, _members(scanner, depth + 1), negated)
+    if scanner.text.startswith(")", scanner.at):
+        raise scanner.fail(MEMBER_EXPECTED)
     field = scanner.field()
     scanner.need(".")
     return _operation(scanner, field, nested=True)
@@ -198,17 +208,25 @@ def _member(scanner: Scanner, depth: int) -> Condition:
 def _selected(scanner: Scanner) -> Selected:
     if scanner.take("*"):
         return Selected(Field("*"))
+    if scanner.done:
+        raise scanner.fail(ITEM_EXPECTED)
     start = scanner.at
     alias: str | None = scanner.name()
     if not (scanner.text.startswith(":", scanner.at) and not scanner.text.startswith("::", scanner.at)):
         scanner.at, alias = start, None
     else:
         scanner.need(":")
+        if scanner.done:
+            raise scanner.fail(f'":" or {FIELD_EXPECTED}')
     field = scanner.field()
     if scanner.text.startswith(("(", "!"), scanner.at):
         scanner.match(re.compile(r"[^,]*"))
         return Selected(Field(f"{field.name}()"))
-    cast = scanner.match(CAST) if scanner.take("::") else None
+    cast = None
+    if scanner.take("::"):
+        cast = scanner.match(CAST)
+        if cast is None:
+            raise scanner.fail("letter or digit")
     return Selected(field, alias, cast)
 
 
@@ -233,11 +251,11 @@ def _nulls(scanner: Scanner, expecting: str) -> Literal["first", "last"]:
         return "first"
     if scanner.take("nullslast"):
         return "last"
-    raise scanner.fail(expecting)
+    raise scanner.fail(expecting, first="nullsfirst" if expecting.startswith('"nulls') else "asc")
 
 
-def _read_window(last: dict[str, str]) -> Window:
-    limit, offset = last.get("limit", ""), last.get("offset", "")
+def _read_window(said: dict[str, str]) -> Window:
+    limit, offset = said.get("limit", ""), said.get("offset", "")
     rows = int(limit) if INTEGER.fullmatch(limit) else None
     if rows is not None and rows < 0:
         raise RangeError("Limit should be greater than or equal to zero.")

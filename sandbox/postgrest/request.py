@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_plus
@@ -40,8 +41,9 @@ class Request:
 
     def pairs(self) -> list[tuple[str, str]]:
         """The query as decoded pairs in their order."""
-        parts = (part.partition("=") for part in self.query.split("&") if part)
-        return [(unquote_plus(key), unquote_plus(value)) for key, _, value in parts]
+        # A semicolon separates too, and a name without "=" is passed over, as PostgREST's parser does.
+        parts = (part.partition("=") for part in re.split("[&;]", self.query))
+        return [(unquote_plus(key), unquote_plus(value)) for key, equals, value in parts if equals]
 
     def location(self) -> str:
         """Path and query in the canonical form of Content-Location: sorted, encoded again."""

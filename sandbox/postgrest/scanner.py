@@ -12,14 +12,16 @@ INDEX = re.compile(r"-?\d+(?=$|::|[-.,):])")
 # A JSON key ends where an arrow, a cast or the next word begins.
 KEY = re.compile(r"(?:[^-:.,>()]|-(?!>))+")
 UNQUOTED_ITEM = re.compile(r"[^,)]*")
+KEY_EXPECTED = '"-", digit or any non reserved character different from: .,>()'
 FIELD_EXPECTED = "field name (* or [a..z0..9_$])"
 
 
 class Scanner:
-    """A cursor over `text`; `what` names the grammar in errors."""
+    """A cursor over `text`; `what` names the grammar in errors, `before` counts characters of the key before it."""
 
-    def __init__(self, what: str, text: str) -> None:
+    def __init__(self, what: str, text: str, before: int = 0) -> None:
         self._what = what
+        self._before = before
         self.text = text
         self.at = 0
 
@@ -27,10 +29,13 @@ class Scanner:
     def done(self) -> bool:
         return self.at >= len(self.text)
 
-    def fail(self, expecting: str) -> ParseError:
-        """The error at this very place."""
-        found = f'"{self.text[self.at]}"' if not self.done else "end of input"
-        return ParseError(self._what, self.text, self.at + 1, f"unexpected {found} expecting {expecting}")
+    def fail(self, expecting: str, first: str = "", quote: str = '"') -> ParseError:
+        """The error at this very place. What is unexpected is the first character in which the text leaves `first`."""
+        left = self.text[self.at :]
+        agreed = next((n for n, letter in enumerate(first) if not left.startswith(letter, n)), 0)
+        found = f"{quote}{left[agreed]}{quote}" if left[agreed:] else "end of input"
+        column = self._before + self.at + 1
+        return ParseError(self._what, self.text, column, f"unexpected {found} expecting {expecting}")
 
     def take(self, literal: str) -> bool:
         """Step over `literal` if it comes next."""
@@ -103,7 +108,7 @@ class Scanner:
         if key is None:
             key = self.match(KEY)
         if key is None:
-            raise self.fail(f"{FIELD_EXPECTED} or digit")
+            raise self.fail(KEY_EXPECTED)
         return key
 
     def item(self) -> str:

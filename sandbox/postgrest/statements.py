@@ -132,7 +132,7 @@ def update(
             + SQL(" SET ")
             + join(", ", assigned)
             + _body_source(parameters, payload, table.columns, columns, "json_to_record")
-            + make.where(query.conditions)
+            + _which(source, make, query)
             + _returning(source, table.columns, parameters, query, written)
         )
     else:
@@ -146,9 +146,18 @@ def delete(catalog: Catalog, table: Table, query: Query, written: Written) -> St
     parameters = Parameters()
     source = target(catalog, table.name)
     make = Generator(source, table.columns, parameters)
-    statement = SQL("DELETE FROM ") + source + make.where(query.conditions)
+    statement = SQL("DELETE FROM ") + source + _which(source, make, query)
     statement += _returning(source, table.columns, parameters, query, written)
     return _answering(statement, parameters, written.body)
+
+
+def _which(source: Composable, make: Generator, query: Query) -> Composable:
+    """The rows a write touches: those that meet the conditions, or the first of them in the query's order."""
+    if query.window.limit is None:
+        return make.where(query.conditions)
+    keys = join(", ", [make.field(term.field) for term in query.order])
+    chosen = make.where(query.conditions) + make.order(query.order) + window(query.window)
+    return SQL(" WHERE (") + keys + SQL(") IN (SELECT ") + keys + SQL(" FROM ") + source + chosen + SQL(")")
 
 
 def call(
@@ -180,6 +189,8 @@ def call(
 def _call_body(function: Function, media: str, *, scalar: bool) -> SQL:
     if function.returns == "void":
         return NOTHING
+    if scalar and media == CSV_MEDIA:
+        return CSV
     if scalar:
         return SCALARS if function.is_set and media != OBJECT_MEDIA else FIRST_SCALAR
     return rows_as(media) if function.is_set else FIRST_ROW
