@@ -89,6 +89,6 @@ class FileSource(FlagSource):
             except InvalidDocumentError:
                 pass
             else:
-                self._accept(snapshot, changed_at=self._kept_at.stat().st_mtime, error=error)
+                self._accept(snapshot, changed_at=last_good.kept_at(self._kept_at), error=error)
                 return
         self._fail(error)

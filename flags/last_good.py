@@ -13,6 +13,20 @@ def load(path: Path) -> bytes | None:
         return None
 
 
+def kept_at(path: Path) -> float | None:
+    """When the kept document was written, in seconds since the epoch; None if there is none."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
+
+
+def touch(path: Path) -> None:
+    """Mark the kept document as good until now, if it can be."""
+    with suppress(OSError):
+        os.utime(path)
+
+
 def keep(path: Path, data: bytes) -> str | None:
     """Keep a document, atomically; many processes may do so at once. Returns what went wrong, None if nothing did.
 
