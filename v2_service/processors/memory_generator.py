@@ -6,6 +6,7 @@ When there is no usable answer MEMORY is listed straight from the facts, and say
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -28,25 +29,13 @@ _HEADINGS: dict[str, tuple[str, Category]] = {
     "decisions_and_context": ("Decisions & Context", Category.DECISIONS),
 }
 
-# How a model begins a line when it has nothing to say.
-_PLACEHOLDER_STARTS = (
-    "no information",
-    "no data",
-    "no specific",
-    "no explicit",
-    "no clear",
-    "insufficient",
-    "not available",
-    "to be determined",
-    "placeholder",
-    "the user has not",
-    "the person has not",
-    "there is no ",
-    "there are no ",
-    "i cannot",
-    "i don't have",
-    "i do not have",
-    "unable to",
+# How a model begins a line when it has nothing to say. "There is no gluten in her diet" must not match.
+_PLACEHOLDER = re.compile(
+    r"(there (is|are) )?(no|insufficient|not enough) (\w+ )?"
+    r"(information|data|details?|mentions?|evidence|facts?|preferences|projects|dates|beliefs|values|decisions)\b"
+    r"|(the )?(user|person) (has not|hasn't|did not|didn't) (\w+ )?(shared?|provided?|mention|stated?|specif|express)"
+    r"|(i |we )?(cannot|can't|am unable to|unable to) (determine|identify|tell|find|provide|assess)"
+    r"|to be determined|placeholder|not (available|applicable|provided|specified|mentioned)\b",
 )
 
 MEMORY_SCHEMA: JsonObject = closed(
@@ -115,7 +104,7 @@ def empty_memory() -> Memory:
 def is_placeholder(line: str) -> bool:
     """Whether a line of MEMORY says nothing about the person."""
     plain = line.strip().lstrip("-*• ").casefold()
-    return not is_said(plain) or plain.startswith(_PLACEHOLDER_STARTS)
+    return not is_said(plain) or _PLACEHOLDER.match(plain) is not None
 
 
 def _entries(value: JsonValue) -> tuple[str, ...]:
