@@ -50,8 +50,8 @@ class UnknownFlagError(ChangeRefusedError):
 
     def __init__(self, flag: str, known: Sequence[str]) -> None:
         self.flag = flag
-        names = ", ".join(sorted(known)) or "none"
-        super().__init__(f"there is no flag {flag!r} (known flags: {names})")
+        names = f" (known flags: {', '.join(sorted(known))})" if known else ""
+        super().__init__(f"there is no flag {flag!r}{names}")
 
 
 class NoPercentageError(ChangeRefusedError):

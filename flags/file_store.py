@@ -27,17 +27,21 @@ from flags.errors import (
 LOCK_PATIENCE = 2.0
 """Seconds to wait for another writer; a change takes milliseconds."""
 
-_PARAMETER = {"flexibleRollout": "rollout", "gradualRolloutUserId": "percentage"}
+ROLLOUT_PARAMETER = {"flexibleRollout": "rollout", "gradualRolloutUserId": "percentage"}
+"""Strategies by user id, and the parameter that holds the percentage."""
 
 
 @dataclass(frozen=True, slots=True)
 class PercentageChange:
-    """A change that was made. `before` is None if the old percentage was not a valid one."""
+    """A change that was made. `before` is None if the old percentage was not a valid one.
+
+    `generation` is None if the flags' home counts by itself and later.
+    """
 
     flag: str
     before: int | None
     after: int
-    generation: int
+    generation: int | None
 
 
 class FileStore:
@@ -117,11 +121,11 @@ def _replace_percentage(content: Json, flag: str, percentage: int) -> int | None
     feature = next((item for item in features if item["name"] == flag), None)
     if feature is None:
         raise UnknownFlagError(flag, [item["name"] for item in features])
-    rollouts = [item for item in feature["strategies"] if item["name"] in _PARAMETER]
+    rollouts = [item for item in feature["strategies"] if item["name"] in ROLLOUT_PARAMETER]
     if len(rollouts) != 1:
         raise NoPercentageError(f"flag {flag!r} has {len(rollouts)} percentage strategies; exactly one can be set")
     parameters = rollouts[0].setdefault("parameters", {})
-    key = _PARAMETER[rollouts[0]["name"]]
+    key = ROLLOUT_PARAMETER[rollouts[0]["name"]]
     before = parse_percentage(parameters.get(key))
     parameters[key] = str(percentage)
     return before

@@ -9,13 +9,12 @@ from typing import Protocol
 from flags.bucketing import rollout_hash
 from flags.compile import compile_document
 from flags.engine import YggdrasilEngine
-from flags.errors import InvalidDocumentError, SourceUnavailableError, StoreFailedError
-from flags.file_source import FileSource
-from flags.file_store import FileStore
+from flags.errors import InvalidDocumentError, StoreFailedError
 from flags.journal import Entry, Journal
 from flags.kill import KillSwitch
 from flags.model import CompiledFeature, Kind
 from gateway.core.decide import Identity, decide
+from gateway.ops.origin import FileOrigin, Origin
 from gateway.ops.reports import (
     ChangeReport,
     EntryReport,
@@ -65,18 +64,21 @@ class Controls(Protocol):
 
 
 class FileControls:
-    """`Controls` on the flag file and its neighbours (`.kill`, `.journal`). Stateless: any thread may use it."""
+    """`Controls` on the flag file and its neighbours (`.kill`, `.journal`). Stateless: any thread may use it.
 
-    def __init__(self, flags_path: Path) -> None:
-        self._path = flags_path
+    With another `origin` the flags live there; kill and journal stay beside `flags_path`, on this machine.
+    """
+
+    def __init__(self, flags_path: Path, origin: Origin | None = None) -> None:
+        self._origin: Origin = origin or FileOrigin(flags_path)
         self._kill = KillSwitch(flags_path)
         self._journal = Journal(flags_path)
 
     def status(self) -> StatusReport:
-        source = self._look()
+        source = self._origin.look()
         snapshot = source.snapshot
         return StatusReport(
-            source=snapshot.source if snapshot else str(self._path),
+            source=snapshot.source if snapshot else self._origin.name,
             generation=snapshot.generation if snapshot else None,
             digest=snapshot.digest if snapshot else None,
             error=source.error,
@@ -88,7 +90,7 @@ class FileControls:
     def set_percentage(
         self, flag: str, percentage: int, *, who: str, why: str, expected_generation: int | None = None
     ) -> ChangeReport:
-        change = FileStore(self._path).set_percentage(flag, percentage, expected_generation=expected_generation)
+        change = self._origin.set_percentage(flag, percentage, expected_generation=expected_generation)
         report = ChangeReport(
             action="set",
             changed=change.before != change.after,
@@ -110,7 +112,7 @@ class FileControls:
         return self._journalled(ChangeReport(action="revive", changed=changed, who=who, why=why))
 
     def explain(self, user_id: str, flag: str) -> ExplainReport:
-        source, killed = self._look(), self._kill_report().engaged
+        source, killed = self._origin.look(), self._kill_report().engaged
         identity = Identity.of(user_id)
         decision = decide(flag, identity, source.snapshot, killed=killed)
         # A kill decides without hashing; whoever asks still wants to know what the flag would say.
@@ -137,20 +139,12 @@ class FileControls:
         return [_entry_report(entry) for entry in self._journal.tail(limit)]
 
     def validate(self) -> ValidationReport:
+        data = self._origin.read()
         try:
-            data = self._path.read_bytes()
-        except OSError as error:
-            raise SourceUnavailableError(f"{self._path.name} cannot be read: {error.strerror}") from error
-        try:
-            snapshot = compile_document(data, source=str(self._path), engine=YggdrasilEngine)
+            snapshot = compile_document(data, source=self._origin.name, engine=YggdrasilEngine)
         except InvalidDocumentError as error:
             return ValidationReport(valid=False, problems=list(error.problems), warnings=[])
         return ValidationReport(valid=True, problems=[], warnings=list(snapshot.warnings))
-
-    def _look(self) -> FileSource:
-        source = FileSource(self._path)
-        source.poll()
-        return source
 
     def _kill_report(self) -> KillReport:
         note = self._kill.note()

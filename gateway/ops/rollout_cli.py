@@ -1,14 +1,17 @@
-"""The `rollout` command line: one flag up, down, and back. Counterparts: a flag file, or a remote gateway's ops API."""
+"""The `rollout` command line: one flag up, down, and back. Counterparts: flag file, Unleash, ops API."""
 
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
+from flags.unleash_source import UnleashOptions
+from flags.unleash_store import UnleashAdmin
 from gateway.ops import change_commands, question_commands
-from gateway.ops.controls import FileControls
+from gateway.ops.controls import Controls, FileControls
+from gateway.ops.origin import UnleashOrigin
 from gateway.ops.session import Exit, Session
 from gateway.ops.settings import RolloutSettings
 
@@ -32,7 +35,7 @@ def rollout(
     token: Annotated[str | None, typer.Option("--token", help=_described("token"))] = None,
     who: Annotated[str | None, typer.Option("--who", help=_described("who"))] = None,
 ) -> None:
-    """Move users to v2 and back: one flag, in a file or behind a gateway's ops API."""
+    """Move users to v2 and back: one flag, in a file, in Unleash (UNLEASH_URL), or behind a gateway's ops API."""
     given = {"flags": flags, "ops": ops, "token": token, "who": who}
     if flags is not None and ops is not None:
         _refuse(["give either --flags or --ops, not both"])
@@ -40,15 +43,28 @@ def rollout(
         settings = _settings({name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         _refuse([f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()])
-    if flags is None and settings.ops is not None:
+    context.obj = Session(settings, _controls(context, settings, file_asked_for=flags is not None))
+
+
+def _controls(context: typer.Context, settings: RolloutSettings, *, file_asked_for: bool) -> Controls:
+    if file_asked_for:
+        return FileControls(settings.flags)
+    if settings.ops is not None:
         # httpx is most of the start-up time, and a rollback on the file has no use for it.
         from gateway.ops.remote import RemoteControls
 
-        secret = settings.token.get_secret_value() if settings.token else None
-        controls = context.with_resource(RemoteControls(str(settings.ops), secret))
-        context.obj = Session(settings, controls)
-    else:
-        context.obj = Session(settings, FileControls(settings.flags))
+        return context.with_resource(RemoteControls(str(settings.ops), _open(settings.token)))
+    if settings.unleash_url is not None:
+        options = UnleashOptions(str(settings.unleash_url), _open(settings.unleash_token) or "")
+        secret, place = _open(settings.unleash_admin_token), (settings.unleash_project, settings.unleash_environment)
+        admin = UnleashAdmin(secret, *place) if secret else None
+        kept_at = settings.flags.with_name(settings.flags.name + ".unleash")
+        return FileControls(settings.flags, UnleashOrigin(options, kept_at, admin))
+    return FileControls(settings.flags)
+
+
+def _open(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
 
 
 def _settings(given: dict[str, Any]) -> RolloutSettings:  # Any: option values of several types, checked by the class

@@ -18,17 +18,33 @@ def _whoami() -> str:
 
 
 class RolloutSettings(BaseSettings):
-    """Where the flags are and who is asking."""
+    """Where the flags are and who is asking.
+
+    An ops API comes first, then an Unleash server, then the file; an option on the command line beats any variable.
+    """
 
     model_config = SettingsConfigDict(env_prefix="ROLLOUT_", frozen=True, env_ignore_empty=True)
 
     flags: Path = Field(Path("flags/features.json"), description="flag file to work on, when no ops API is given")
     ops: AnyHttpUrl | None = Field(None, description="URL of a gateway's ops API to work on, instead of a flag file")
     token: SecretStr | None = Field(None, description="bearer token of the ops API")
+    unleash_url: AnyHttpUrl | None = Field(
+        None, validation_alias="UNLEASH_URL", description="URL of an Unleash server that holds the flags"
+    )
+    unleash_token: SecretStr | None = Field(
+        None, validation_alias="UNLEASH_TOKEN", description="client token of that server"
+    )
+    unleash_admin_token: SecretStr | None = Field(
+        None, validation_alias="UNLEASH_ADMIN_TOKEN", description="admin token of that server, needed for `set` alone"
+    )
+    unleash_project: str = Field("default", validation_alias="UNLEASH_PROJECT", description="project of the flags")
+    unleash_environment: str = Field(
+        "development", validation_alias="UNLEASH_ENVIRONMENT", description="environment whose percentage `set` changes"
+    )
     flag: str = Field(DEFAULT_FLAG, description="flag that `explain` and `preview` ask about")
     who: str = Field(default_factory=_whoami, description="your name in the journal; user and machine if unset")
 
-    @field_validator("flag", "who")
+    @field_validator("flag", "who", "unleash_project", "unleash_environment")
     @classmethod
     def _not_blank(cls, value: str) -> str:
         if not value.strip():

@@ -46,7 +46,8 @@ def change_text(report: ChangeReport) -> Text:
     """One sentence about what was done."""
     if report.action == "set":
         was = "an invalid percentage" if report.before is None else f"{report.before} %"
-        done = f"{report.flag}: {was} -> {report.after} %, generation {report.generation}"
+        counted = f", generation {report.generation}" if report.generation is not None else ""
+        done = f"{report.flag}: {was} -> {report.after} %{counted}"
     elif report.action == "kill":
         done = "everything goes to legacy now" if report.changed else "everything went to legacy already"
     else:

@@ -16,6 +16,7 @@ from gateway.ops.access import OpsAccess
 from gateway.ops.api import create_ops_app
 from gateway.ops.controls import FileControls
 from gateway.ops.rollout_cli import app
+from tests.flags.unleash import ADMIN_TOKEN, CLIENT_TOKEN, unleash_server
 from tests.gateway.ops.documents import FLAG, flag_file, stored
 from tests.gateway.ops.fleet import StandInFleet
 
@@ -45,6 +46,50 @@ def ops_url(path: Path) -> Iterator[str]:
 
 def invoke(*arguments: str, env: dict[str, str] | None = None) -> Result:
     return CliRunner().invoke(app, ["--who", "ann", *arguments], env={"COLUMNS": "120", **(env or {})})
+
+
+@pytest.fixture
+def unleash(path: Path) -> Iterator[dict[str, str]]:
+    """The variables of an Unleash server at 10 %; kill and journal stay beside the flag file."""
+    with unleash_server() as server:
+        yield {
+            "ROLLOUT_FLAGS": str(path),
+            "UNLEASH_URL": server.url,
+            "UNLEASH_TOKEN": CLIENT_TOKEN,
+            "UNLEASH_ADMIN_TOKEN": ADMIN_TOKEN,
+        }
+
+
+def test_the_same_verbs_work_on_an_unleash_server(unleash: dict[str, str], path: Path) -> None:
+    def run(*arguments: str) -> Result:
+        return invoke(*arguments, env=unleash)
+
+    assert json.loads(run("explain", "user-42", "--json").stdout)["backend"] == "legacy"
+    assert "10 % -> 100 %" in run("set", FLAG, "100", "--why", "step").stdout
+    assert stored(path) == (1, "10")
+    status = json.loads(run("status", "--json").stdout)
+    assert (status["source"].rstrip("/"), status["flags"][0]["percentage"]) == (unleash["UNLEASH_URL"], 100)
+    assert json.loads(run("explain", "user-42", "--json").stdout)["backend"] == "v2"
+    assert run("kill").exit_code == 0
+    assert json.loads(run("explain", "user-42", "--json").stdout)["reason"] == "local-kill"
+    assert [entry["action"] for entry in json.loads(run("journal", "--json").stdout)] == ["set", "kill"]
+    assert run("set", FLAG, "1", "--expect", "1").exit_code == 4
+    assert run("validate").exit_code == 0
+
+
+def test_without_an_admin_token_unleash_can_be_asked_but_not_changed(unleash: dict[str, str]) -> None:
+    del unleash["UNLEASH_ADMIN_TOKEN"]
+    assert invoke("status", env=unleash).exit_code == 0
+    result = invoke("set", FLAG, "1", env=unleash)
+    assert result.exit_code == 1
+    assert "UNLEASH_ADMIN_TOKEN" in result.stderr
+
+
+def test_a_kill_works_with_unleash_gone(unleash: dict[str, str], path: Path) -> None:
+    gone = {**unleash, "UNLEASH_URL": "http://127.0.0.1:9"}
+    assert invoke("set", FLAG, "0", env=gone).exit_code == 3
+    assert invoke("kill", env=gone).exit_code == 0
+    assert path.with_name("features.json.kill").exists()
 
 
 @pytest.fixture(params=["file", "remote"])
