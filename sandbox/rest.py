@@ -15,15 +15,20 @@ from sandbox.postgrest.tokens import read_claims
 PREFIX = "/rest/v1"
 METHODS = ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "TRACE"]
 
+MAX_BODY_BYTES = 256 << 20
+
 router = APIRouter()
 
 
 @router.api_route(PREFIX + "/{path:path}", methods=METHODS, include_in_schema=False)
 async def rest(request: Request, path: str) -> Response:
-    """One request, whole: rows travel as JSON bodies, of which the database takes no more than 1 GB anyway."""
+    """One request, whole: a row is written in one statement."""
     refused = refuse_without_key(request)
     if refused is not None:
         return refused
+    body = await _read_body(request)
+    if body is None:
+        return Response(status_code=413)
     front = request.app.state.front
     assert isinstance(front, Front)
     asked = model.Request(
@@ -31,13 +36,23 @@ async def rest(request: Request, path: str) -> Response:
         path=f"/{path}",
         query=_without_key(request.url.query),
         headers=[(key.lower(), value) for key, value in request.headers.items()],
-        body=await request.body(),
+        body=body,
     )
     try:
         claims = read_claims(keys_of(request).secret, authorization(request.headers))
     except RestError as error:
         return _respond(refusal(error))
     return _respond(await front.handle(asked, claims))
+
+
+async def _read_body(request: Request) -> bytes | None:
+    """The body; None when it is larger than any batch of rows should be."""
+    read = bytearray()
+    async for piece in request.stream():
+        read += piece
+        if len(read) > MAX_BODY_BYTES:
+            return None
+    return bytes(read)
 
 
 def _without_key(query: str) -> str:

@@ -50,8 +50,8 @@ class RunningSandbox:
         self._log = (self.data / "sandbox.log").open("wb")
         self._process = subprocess.Popen(  # noqa: S603 -- our own module, no shell
             command,
-            env={**os.environ, **self._settings},
-            stdin=subprocess.DEVNULL,
+            env={**os.environ, **self._settings, "SANDBOX_STOP_WITH_STDIN": "true"},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
@@ -134,8 +134,9 @@ class RunningSandbox:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+            for stream in (process.stdin, process.stdout):
+                if stream is not None:
+                    stream.close()
         self._log.close()
         if self._given_data is None:
             shutil.rmtree(self.data, ignore_errors=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from types import FrameType
 
@@ -34,6 +36,8 @@ class Announcing(uvicorn.Server):
 def serve(settings: SandboxSettings, say: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; `say` gets one line when ready. Raises SandboxError or OSError on a bad start."""
     signal.signal(signal.SIGTERM, _leave)
+    if settings.stop_with_stdin:
+        threading.Thread(target=_leave_with_stdin, daemon=True).start()
     # Bound first: a taken port must not cost a database start.
     with _bound(settings.host, settings.port) as listener:
         url = f"http://{settings.host}:{listener.getsockname()[1]}"
@@ -73,3 +77,9 @@ def _bound(host: str, port: int) -> socket.socket:
 def _leave(_signal: int, _frame: FrameType | None) -> None:
     """SIGTERM as an exception, so that every context on the way out is left properly."""
     sys.exit(0)
+
+
+def _leave_with_stdin() -> None:
+    """Whoever started us holds the other end and writes nothing; its end closes when they vanish."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -34,6 +34,9 @@ class SandboxSettings(BaseSettings):
     max_rows: int = Field(
         default=1000, ge=0, description="rows per REST answer, as a hosted project caps them; 0: none"
     )
+    stop_with_stdin: bool = Field(
+        default=False, description="stop when standard input closes, so that a child never outlives who started it"
+    )
     rest_end_by_preference: bool = Field(
         default=False, description="let callers end a REST transaction by `Prefer: tx=rollback`"
     )

@@ -9,8 +9,8 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from sandbox.postgrest.errors import RangeError, RestError, not_a_single_row
+from sandbox.postgrest.media import OBJECT_MEDIA
 from sandbox.postgrest.plan import Action, Plan
-from sandbox.postgrest.request import OBJECT_MEDIA
 
 Header = tuple[str, str]
 

@@ -6,7 +6,6 @@ The order of checks is PostgREST's, because a request with two faults is answere
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +15,6 @@ from sandbox.postgrest import statements
 from sandbox.postgrest.catalog import Catalog, Function, Table
 from sandbox.postgrest.errors import (
     BodyError,
-    MediaError,
     RangeError,
     RestError,
     limit_without_order,
@@ -26,15 +24,16 @@ from sandbox.postgrest.errors import (
     unknown_function,
     unknown_preferences,
 )
+from sandbox.postgrest.invocation import call
+from sandbox.postgrest.media import JSON_MEDIA, choose
 from sandbox.postgrest.model import Filter, Query, Window
 from sandbox.postgrest.payload import holds_nothing, read_arguments, read_columns
 from sandbox.postgrest.prefer import Preferences, read_preferences
 from sandbox.postgrest.query import header_window, read_query
-from sandbox.postgrest.request import JSON_MEDIA, MEDIA, Request
+from sandbox.postgrest.request import Request
 from sandbox.postgrest.suggest import nearest
 
 RPC = "/rpc/"
-QUALITY = re.compile(r";\s*q=([01](?:\.\d{1,3})?)")
 
 
 class Action(StrEnum):
@@ -105,7 +104,7 @@ def plan(request: Request, catalog: Catalog, options: Options) -> Plan:
 def _plan_read(
     request: Request, catalog: Catalog, options: Options, preferences: Preferences, table: Table, query: Query
 ) -> Plan:
-    media = _media(request)
+    media = choose(request.all_headers("accept"))
     _refuse_embedding(catalog, table.name, query)
     rows = _rows(request, query, options)
     statement = statements.read(
@@ -117,7 +116,7 @@ def _plan_read(
 def _plan_write(
     action: Action, request: Request, catalog: Catalog, preferences: Preferences, table: Table, query: Query
 ) -> Plan:
-    media = _media(request)
+    media = choose(request.all_headers("accept"))
     headers_only = preferences.representation == "headers-only" and action is Action.CREATE
     location_table = table.name if headers_only and table.primary_key else None
     if preferences.wants_rows:
@@ -196,11 +195,9 @@ def _plan_call(request: Request, catalog: Catalog, options: Options, preferences
         given = tuple(key for key, _ in query.arguments)
         payload = json.dumps(dict(query.arguments)).encode()
     function = _find_function(catalog, name, given, by_post=by_post)
-    media = _media(request)
+    media = choose(request.all_headers("accept"))
     rows = _rows(request, query, options)
-    statement = statements.call(
-        catalog, function, given, payload, query, rows, counted=preferences.count is not None, media=media
-    )
+    statement = call(catalog, function, given, payload, query, rows, counted=preferences.count is not None, media=media)
     return Plan(
         Action.CALL,
         statement,
@@ -235,23 +232,6 @@ def _similar(catalog: Catalog, name: str, given: tuple[str, ...]) -> str | None:
 
 def _listed(names: Iterable[str]) -> str:
     return f"({', '.join(sorted(names))})"
-
-
-def _media(request: Request) -> str:
-    """The form in Accept that is wanted most (RFC 9110 section 12.5.1) among those that can be made."""
-    accept = ",".join(request.all_headers("accept")) or "*/*"
-    parts = [part.strip().lower() for part in accept.split(",")]
-    asked = [part.partition(";")[0].strip() for part in sorted(parts, key=_wish)]
-    for name in asked:
-        if name in MEDIA:
-            return MEDIA[name]
-    raise MediaError(", ".join(name for name in asked if name))
-
-
-def _wish(part: str) -> tuple[float, int]:
-    """Sorts by quality, then the exact before the wildcard."""
-    found = QUALITY.search(part)
-    return -float(found.group(1)) if found else -1.0, part.count("*")
 
 
 def _check_content_type(request: Request) -> None:

