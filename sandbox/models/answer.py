@@ -16,19 +16,22 @@ from pydantic import JsonValue
 from referencing.exceptions import Unresolvable
 
 from sandbox.models import tokens
+from sandbox.models.candidates import candidates, entries, records
 from sandbox.models.errors import SchemaNotSupported
-from sandbox.models.fields import Topics, snake, topics_of
-from sandbox.models.given import DETAIL_KEYS, NAME_KEYS, NOTE_KEYS
+from sandbox.models.fields import snake, topics_of
 from sandbox.models.knowledge import UNKNOWN, Knowledge
 from sandbox.models.scalars import number_for, string_for
 from sandbox.models.topics import Fact, Topic
 
 Schema = Mapping[str, JsonValue]
 
+NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
 DEEPEST = 24
 LONGEST_LIST = 40
 
-_RANGE = re.compile(r"(?<!\d)(\d{1,2}) ?(?:-|–|to) ?(\d{1,2})(?!\d)")
+_NUMBER = r"\d{1,2}|" + "|".join(NUMBER_WORDS)
+_RANGE = re.compile(rf"\b({_NUMBER}) ?(?:-|–|to) ?({_NUMBER})\b", re.I)
 _AT_MOST = re.compile(r"(?:at most|up to|maximum(?: of)?|max|maxItems:|no more than) ?(\d{1,3})\b")
 _AT_LEAST = re.compile(r"(?:at least|minimum(?: of)?|min|minItems:) ?(\d{1,3})\b")
 
@@ -125,7 +128,9 @@ class _Filler:
         if kind == "array":
             return self._array(schema, name, record, depth)
         if kind == "string":
-            return string_for(schema, self._candidates(name, str(schema.get("description", "")), record))
+            return string_for(schema, candidates(self.knowledge, name, str(schema.get("description", "")), record))
+        if kind == "integer" and record is not None and record.number:
+            return record.number
         if kind in ("number", "integer"):
             return number_for(schema, snake(name), len(self.knowledge.facts.of(*(topics_of(name) or tuple(Topic)))))
         if kind == "boolean":
@@ -170,51 +175,21 @@ class _Filler:
             return [option for option in options if isinstance(option, str) and option.lower() in text]
         properties = items.get("properties")
         if isinstance(properties, dict):
-            topics = topics_of(name) or _topics_of_record(tuple(properties))
-            facts = self.knowledge.facts.of(*topics)
-            return [self.value(items, "", fact, depth + 1) for fact in facts[: self.longest * 2]]
+            found = records(self.knowledge, name, properties)
+            return [self.value(items, "", fact, depth + 1) for fact in found[: self.longest * 2]]
+        if items.get("type") == "integer" and record is not None and record.number:
+            return [record.number]
         if items.get("type") not in ("string", None) or any(key in items for key in ("anyOf", "oneOf", "const")):
             return []
-        measured = self.knowledge.measured(name)
-        texts = measured if isinstance(measured, list) else self.knowledge.facts.texts(*topics_of(name))
-        if not texts and isinstance(measured, str) and measured != UNKNOWN:
-            texts = [measured]
+        texts = entries(self.knowledge, name, record)
         return [string_for(items, [text]) for text in texts[: self.longest * 2]]
 
-    def _candidates(self, name: str, description: str, record: Fact | None) -> list[str]:
-        """What may stand in a string, best first; the last is always "not enough data"."""
-        found: list[str] = []
-        if record is not None:
-            found = self._of_record(snake(name), record)
-        elif name:
-            measured = self.knowledge.measured(name)
-            texts = self.knowledge.facts.texts(*(topics_of(name) or _described(description)))
-            if isinstance(measured, str):
-                found = [measured]
-            elif isinstance(measured, list):
-                found = [", ".join(measured)]
-            elif texts:
-                single = topics_of(name) in ((Topic.NAME,), (Topic.PLACE,))
-                found = [texts[0] if single else "; ".join(texts[:3]), texts[0]]
-        return [text for text in found if text] + [UNKNOWN]
-
-    def _of_record(self, name: str, record: Fact) -> list[str]:
-        if name in ("category", "type", "kind", "topic"):
-            return [str(record.topic)]
-        if re.search(r"evidence|quote|span|excerpt", name):
-            return [self.knowledge.evidence(record.source, record.start, record.end), record.text]
-        if name in NOTE_KEYS:
-            return [record.note, record.detail] if record.topic is not Topic.DATE else [record.note]
-        if name in DETAIL_KEYS:
-            return [record.detail]
-        return [record.text] if name in NAME_KEYS or topics_of(name) else []
-
     def _known(self, name: str, record: Fact | None) -> bool:
-        return self._candidates(name, "", record) != [UNKNOWN] or bool(self.knowledge.facts.of(*topics_of(name)))
+        return candidates(self.knowledge, name, "", record) != [UNKNOWN]
 
     def _chosen(self, options: Sequence[JsonValue], name: str, record: Fact | None) -> JsonValue:
         """The option that what is known names; else one that says "unknown"; else the first."""
-        known = " ".join(self._candidates(name, "", record)[:-1]).lower()
+        known = " ".join(candidates(self.knowledge, name, "", record)[:-1]).lower()
         for option in options:
             if isinstance(option, str) and option and re.search(rf"\b{re.escape(option.lower())}\b", known):
                 return option
@@ -249,28 +224,15 @@ def _bounds(schema: Schema) -> tuple[int, int]:
     described = str(schema.get("description", ""))
     between, upper, lower = _RANGE.search(described), _AT_MOST.search(described), _AT_LEAST.search(described)
     if not isinstance(most, int):
-        most = int(between[2]) if between else int(upper[1]) if upper else 1_000_000
+        most = _number(between[2]) if between else int(upper[1]) if upper else 1_000_000
     if not isinstance(least, int):
         least = int(lower[1]) if lower else 0
     return least, max(most, 0)
 
 
+def _number(word: str) -> int:
+    return int(word) if word.isdigit() else NUMBER_WORDS.index(word.lower())
+
+
 def _distinct(values: Sequence[JsonValue]) -> list[JsonValue]:
     return list({json.dumps(value, sort_keys=True): value for value in values}.values())
-
-
-def _topics_of_record(properties: Sequence[str]) -> Topics:
-    """The topics of a list of objects whose name says nothing, by the objects' own fields."""
-    names = {snake(name) for name in properties}
-    if "event" in names or {"date", "description"} <= names:
-        return (Topic.DATE,)
-    if "decision" in names:
-        return (Topic.DECISION,)
-    return (Topic.PROJECT,) if "name" in names else tuple(Topic)
-
-
-def _described(description: str) -> Topics:
-    """The topics that a description names, when the field's own name says nothing."""
-    return next(
-        (topics for word in re.findall(r"[a-z]{4,}", description.lower())[:40] if (topics := topics_of(word))), ()
-    )

@@ -1,4 +1,4 @@
-"""What the running model stand-ins remember: settings, tokens per model, batches. One per application, made on first use."""
+"""What the running model stand-ins remember: settings, tokens per model, batches. One per application."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import hashlib
 import math
 from collections import Counter
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal, get_args
 
 from sandbox.models.features import STOP_WORDS, concept, stem, words
@@ -34,7 +35,7 @@ def embed(text: str, dimensions: int = 1024, *, normalize: bool = True) -> list[
         for place, value in _features(word):
             vector[place % dimensions] += weight * value
     content = [word for word in spoken if word not in STOP_WORDS]
-    for pair in set(zip(content, content[1:], strict=False)):
+    for pair in set(pairwise(content)):
         place, sign = _hashed("~".join(map(stem, pair)))
         vector[place % dimensions] += sign * PAIR_WEIGHT
     length = math.sqrt(sum(value * value for value in vector))

@@ -5,12 +5,14 @@ English mostly, some Chinese and Japanese. It reads the person's own lines when 
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Sequence
 
-from sandbox.models.dates import find_date, names_event
+from sandbox.models.cjk_rules import CJK_RULES
+from sandbox.models.dates import find_date, names_event, written_on
 from sandbox.models.material import passages
-from sandbox.models.rules import CJK_RULES, RULES, THIRD_PERSON, Rule
+from sandbox.models.rules import RULES, THIRD_PERSON, Rule
 from sandbox.models.sentences import Sentence, sentences
 from sandbox.models.topics import Fact, Facts, Topic
 
@@ -19,26 +21,30 @@ LONGEST_QUOTE = 140
 
 # Every rule needs one of these words: what has none is passed over at the price of one search.
 _CUE = re.compile(
-    r"\b(?:i|i'm|i've|i'd|i'll|my|mine|me|we|we're|we've|we'll|our|us|please|never|always|don't|called|named)\b",
+    r"\b(?:i|i'm|i've|i'd|i'll|my|mine|me|we|we're|we've|we'll|our|us|please|never|always|don't|called|named"
+    r"|most sense|right call|right choice)\b",
     re.IGNORECASE,
 )
 _CJK = re.compile(r"[一-鿿぀-ヿ가-힯]")
 # What follows one of these is supposed, asked or reported, not stated.
 _SUPPOSED = re.compile(
-    r"(?:\bif|\bwhether|\bwhen|\bunless|\bsuppose|\bimagine|\bpretend|\bdo|\bdid|\bcan|\bcould|\bwould|\bshould|\bhave|\bas)"
-    r"(?: (?:that|the|so|you think))?\s*$",
+    r"(?:\bif|\bwhether|\bwhen|\bunless|\bsuppose|\bimagine|\bpretend|\blike|\bdo|\bdid|\bcan|\bcould|\bwould|\bshould"
+    r"|\bhave|\bas)(?: (?:that|the|so|you think))?\s*$",
     re.IGNORECASE,
 )
 _TAIL = re.compile(
-    r"(?:,? (?:but|because|since|so that|which|though|although|and (?:i|we|then)|so)\b| [—–-] |\.{3}).*$", re.I
+    r"(?:,? (?:but|because|since|so that|which|though|although|and (?:i|we|then|hit|got|found)|so)\b"
+    r"| (?:--|[—–-]) |\.{3}).*$",
+    re.IGNORECASE,
 )
 _REASON = re.compile(r"\b(?:because|since|so that|as it|due to)\b[^.;]{3,160}", re.I)
 _SUBJECT = re.compile(
-    r"^(?:so |ok |well |hey |hi |hello |please )*(?:what (?:is|are|'s)|explain|tell me about|how (?:do|does|to|can) (?:i|you|we)?"
-    r"|teach me(?: about)?|help me (?:with|understand))\s+(?:an? |the )?(?P<what>[^?.,;:()\n]{2,60})",
+    r"^(?:so |ok |well |hey |hi |hello |please |can you |could you )*"
+    r"(?:what (?:is|are|'s)|explain|tell me about|how to|teach me(?: about)?|help me (?:with|understand))\s+"
+    r"(?:an? |the )?(?!my\b|your?\b|this\b|that\b|it\b|me\b|these\b|those\b|going\b|up\b)(?P<what>[^?.,;:()\n]{2,60})",
     re.IGNORECASE,
 )
-_DECIDED = {"on": "", "for": "", "that": ""}
+SHORTEST_QUESTION = 12
 
 
 def extract(materials: Sequence[str]) -> Facts:
@@ -51,29 +57,30 @@ def extract(materials: Sequence[str]) -> Facts:
         parts = passages(text)
         roles = any(part.owner != "nobody" for part in parts)
         before: Sentence | None = None
+        header = written_on(text)
         for part in parts:
             if part.owner == "other" or (roles and part.owner == "nobody"):
                 before = None
                 continue
             for sentence in sentences(text, part.start, part.end):
-                _read(sentence, before, source, facts)
+                _read(sentence, before, source, part.written_on or header, facts)
                 before = sentence
     return facts
 
 
-def _read(sentence: Sentence, before: Sentence | None, source: int, facts: Facts) -> None:
+def _read(sentence: Sentence, before: Sentence | None, source: int, today: datetime.date | None, facts: Facts) -> None:
     if _CJK.search(sentence.text):
         _apply(CJK_RULES, sentence, before, source, facts)
     if _CUE.search(sentence.text):
         if _apply(RULES, sentence, before, source, facts) and not sentence.question:
             _add_quote(sentence, source, facts)
-        _add_date(sentence, source, facts)
+        _add_date(sentence, source, today, facts)
     elif names_event(sentence.text):
-        _add_date(sentence, source, facts)
+        _add_date(sentence, source, today, facts)
     subject = _SUBJECT.search(sentence.text)
     if subject:
         facts.add(Fact(Topic.INTEREST, _tidy(subject["what"]), "", "", source, sentence.start, sentence.end))
-    if sentence.question:
+    if sentence.question and len(sentence.text) >= SHORTEST_QUESTION:
         text = sentence.text[:LONGEST_FACT]
         facts.add(Fact(Topic.QUESTION, text, "", "", source, sentence.start, sentence.end))
 
@@ -99,7 +106,7 @@ def _fact(rule: Rule, match: re.Match[str], sentence: Sentence, before: Sentence
         return None
     groups = match.groupdict()
     verb = (groups.get("verb") or "").lower()
-    text = rule.form.format(what=what, verb=THIRD_PERSON.get(verb, verb), decided="")
+    text = rule.form.format(what=what, verb=THIRD_PERSON.get(verb, verb))
     detail = ""
     if rule.topic is Topic.DECISION:
         detail = _context(sentence, before)
@@ -116,8 +123,9 @@ def _tidy(what: str) -> str:
 
 def _project_name(text: str) -> str:
     """A project's name without its article and without what it is for."""
-    name = re.sub(r"^(?:an?|the|my|our|some)\s+", "", text, flags=re.IGNORECASE)
-    name = re.sub(r"\s+(?:for|in|with|using|to|that|from|at|so|as)\s.*$", "", name)
+    called = re.search(r"\b(?:called|named)\s+[\"'“]?([^\"'”]{2,60})", text)
+    name = re.sub(r"^(?:an?|the|my|our|some)\s+", "", called[1] if called else text, flags=re.IGNORECASE)
+    name = re.sub(r"\s+(?:for|in|with|using|to|that|from|at|so|as|on|and (?:hit|i|we))\s.*$", "", name)
     return name if len(name) > 2 else text
 
 
@@ -129,8 +137,8 @@ def _context(sentence: Sentence, before: Sentence | None) -> str:
     return before.text[:LONGEST_FACT] if before is not None else ""
 
 
-def _add_date(sentence: Sentence, source: int, facts: Facts) -> None:
-    when = find_date(sentence.text)
+def _add_date(sentence: Sentence, source: int, today: datetime.date | None, facts: Facts) -> None:
+    when = find_date(sentence.text, today)
     if when is not None and not sentence.question:
         event = sentence.text[:LONGEST_FACT].strip()
         facts.add(Fact(Topic.DATE, event, when.text, "", source, sentence.start, sentence.end))

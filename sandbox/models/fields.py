@@ -1,4 +1,4 @@
-"""What a field's name asks for: the topics that answer it, or a measure of style. Names decide, then the description."""
+"""What a field's name asks for: the topics that answer it, or a measure of style."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ Topics = tuple[Topic, ...]
 _T = Topic
 # First match wins, so the narrow words stand before the wide ones.
 _TABLE: tuple[tuple[str, Topics], ...] = (
-    (r"communication_?style|response_?style|tone|humou?r|formality|emoji|traits?|emotional|thinking_?style|vibe|greeting|archetype|essence|ai_?name", ()),
+    (r"tone_?examples", (_T.QUOTE,)),
+    (r"humou?r_?examples", ()),
+    (r"\w*_?style|tone|humou?r|formality|emoji|traits?|emotional|vibe|greeting", ()),
+    (r"archetype|essence|ai_?name|behaviou?ral_?rules|depth", ()),
     (r"output_?preferences?|format_?preferences?", (_T.RULE, _T.PREFERENCE)),
     (r"memory_?directives?", (_T.RULE, _T.PROJECT)),
     (r"dates?|events?|timeline|milestones?|important_?dates", (_T.DATE,)),
@@ -29,7 +32,7 @@ _TABLE: tuple[tuple[str, Topics], ...] = (
     (r"expertise|skills?|experience", (_T.EXPERTISE, _T.OCCUPATION)),
     (r"interests?|hobb(?:y|ies)|topics?|curiosity|passions?", (_T.INTEREST, _T.PROJECT)),
     (r"questions?", (_T.QUESTION,)),
-    (r"quotes?|signature_?phrases?|tone_?examples|phrases", (_T.QUOTE,)),
+    (r"quotes?|signature_?phrases?|phrases", (_T.QUOTE,)),
     (r"(?:do_?not|dont|avoid|boundar(?:y|ies)|never|dislikes?)", (_T.AVOID, _T.RULE)),
     (r"behaviou?ral_?rules?|rules?|guidelines?|do|instructions?", (_T.RULE, _T.PREFERENCE)),
     (r"preferences?|likes|favou?rites?|tastes?", (_T.PREFERENCE, _T.RULE)),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sandbox.models.extractor import extract
 from sandbox.models.fields import snake
 from sandbox.models.given import Given, given
+from sandbox.models.material import has_roles
 from sandbox.models.style import Style, measure
 from sandbox.models.topics import Facts, Topic
 
@@ -29,22 +30,37 @@ class Knowledge:
     materials: tuple[str, ...]
 
     def measured(self, name: str) -> str | list[str] | None:
-        """What style (or a summary handed over) says for a field of this name; None when it is no such field."""
+        """What style, or a profile handed over, says for a field of this name; None when it is a matter of facts."""
         plain = snake(name)
         handed = self.given.measures.get(plain)
-        for pattern, attribute in _MEASURES:
-            if pattern.search(plain):
-                own = self._own(attribute)
-                return handed if handed and (own is None or own == UNKNOWN) else own or handed or UNKNOWN
-        return handed
+        attribute = next((attribute for pattern, attribute in _MEASURES if pattern.search(plain)), None)
+        if handed and (not self.style.sentences or attribute in _CHOSEN):
+            return handed
+        if attribute is None:
+            return None
+        return self._own(attribute) or handed or UNKNOWN
 
     def _own(self, attribute: str) -> str | list[str] | None:
-        if attribute in ("archetype", "essence", "ai_name"):
-            return {"archetype": self.archetype, "essence": self.essence, "ai_name": self.ai_name}[attribute]
+        if attribute in _OWN:
+            own: str | list[str] = getattr(self, attribute)
+            return own
         if not self.style.sentences:
             return None
         found: str | list[str] = getattr(self.style, attribute)
         return found
+
+    @property
+    def greeting(self) -> str:
+        """How an assistant would greet the person."""
+        names = self.facts.texts(Topic.NAME)
+        return f"Hello {names[0]}" if names else UNKNOWN
+
+    @property
+    def rules(self) -> list[str]:
+        """Rules for an assistant: those the person gave, then what follows from their preferences and style."""
+        told = self.facts.texts(Topic.RULE, Topic.AVOID)
+        liked = [f"keep in mind that the person {text}" for text in self.facts.texts(Topic.PREFERENCE)[:3]]
+        return [*told[:4], *liked, *(self.style.rules if self.style.sentences else [])][:7]
 
     @property
     def archetype(self) -> str:
@@ -87,14 +103,19 @@ _MEASURES = tuple(
         (r"archetype|persona", "archetype"),
         (r"essence|bio|profile_?summary", "essence"),
         (r"formality(?:_?level)?", "formality"),
-        (r"humou?r(?:_?style|_?examples)?", "humor"),
+        (r"humou?r(?:_?style)?(?!_?examples)", "humor"),
         (r"emoji(?:_?style|_?usage)?", "emoji"),
         (r"emotional\w*|feelings?", "emotion"),
         (r"traits?", "traits"),
-        (r"tone(?:_?preferences?)?(?!_?examples)|vibe|connection_?style|signature_?greeting", "tone"),
-        (r"communication_?style|response_?style|thinking_?style|writing_?style|depth_?preference", "communication"),
+        (r"behaviou?ral_?rules|communication_?rules", "rules"),
+        (r"signature_?greeting|greeting", "greeting"),
+        (r"depth_?preference|depth", "depth"),
+        (r"tone(?:_?preferences?)?(?!_?examples)|vibe|connection_?style", "tone"),
+        (r"communication_?style|response_?style|thinking_?style|writing_?style", "communication"),
     )
 )
+_CHOSEN = frozenset(("archetype", "essence", "ai_name"))
+_OWN = _CHOSEN | {"greeting", "rules"}
 _ESSENCE = (
     ("Works as", (Topic.OCCUPATION,)),
     ("Is busy with", (Topic.PROJECT, Topic.INTEREST)),
@@ -107,8 +128,8 @@ def learn(materials: Sequence[str]) -> Knowledge:
     """Read all materials once."""
     handed = given(materials)
     facts = handed.facts
-    texts = [text for text in materials if text.lstrip()[:1] not in ("{", "[") or not handed.facts]
-    kept = list(materials)
-    for fact in extract([text if text in texts else "" for text in kept]):
+    # What was handed over as facts is not read a second time as if the person were speaking.
+    own = ["" if source in handed.sources and not has_roles(text) else text for source, text in enumerate(materials)]
+    for fact in extract(own):
         facts.add(fact)
-    return Knowledge(facts, measure(texts), handed, tuple(kept))
+    return Knowledge(facts, measure(own), handed, tuple(materials))

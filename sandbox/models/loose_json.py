@@ -1,4 +1,4 @@
-"""Reads JSON that was cut off or written by hand, as prompts carry it: as much of it as is whole. Linear, bounded depth."""
+"""Reads JSON that was cut off, as prompts carry it: as much of it as is whole. Linear, bounded depth."""
 
 from __future__ import annotations
 

@@ -6,10 +6,13 @@ with neither is material as a whole. Nothing in material is ever read as an inst
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
+
+from sandbox.models.dates import iso_day
 
 # HTML knows none of these names, except as <data> and <source>, which are left out: people paste HTML.
 _NAMES = (
@@ -24,9 +27,12 @@ Owner = Literal["user", "other", "nobody"]
 _OWN = r"user|human|me|you"
 _OTHERS = r"assistant|ai|chatgpt|gpt|claude|bot|model|system|tool|developer"
 _ROLE_LINE = re.compile(
-    rf"^(?P<brackets>(?:\[[^\]\n]{{0,200}}\][ \t]*){{0,3}})(?:\*\*)?(?:(?P<own>{_OWN})|(?:{_OTHERS}))(?:\*\*)?[ \t]*[::]",
+    r"^(?P<brackets>(?:\[[^\]\n]{0,200}\][ \t]*){0,3})"
+    rf"(?:\*\*)?(?:(?P<own>{_OWN})|(?:{_OTHERS}))(?:\*\*)?[ \t]*[:：]",
     re.I | re.M,
 )
+# "… between <material> and </material>" names the tags and holds nothing.
+_MENTION = re.compile(r"[\W_]*(?:and|to|or|then)?[\W_]*")
 _BRACKET_LINE = re.compile(r"^\[[^\]\n]{1,200}\]", re.M)
 
 
@@ -41,11 +47,12 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A stretch of one material text, by character offsets, and whose words it holds."""
+    """A stretch of one material text, by character offsets, whose words it holds, and the day on its time stamp."""
 
     owner: Owner
     start: int
     end: int
+    written_on: datetime.date | None = None
 
 
 def part(text: str) -> Prompt:
@@ -53,7 +60,7 @@ def part(text: str) -> Prompt:
     blocks = list(_tagged(text))
     if blocks:
         outside, position = [], 0
-        for opened, start, end, closed in blocks:
+        for opened, _, _, closed in blocks:
             outside.append(text[position:opened])
             position = closed
         outside.append(text[position:])
@@ -81,27 +88,31 @@ def _tagged(text: str) -> Iterator[tuple[int, int, int, int]]:
             closing[index] = last_close.pop(name)
     behind = 0
     for index, end in sorted(closing.items()):
-        if index >= behind:
+        if index >= behind and not _MENTION.fullmatch(text, tags[index].end(), tags[end].start()):
             yield tags[index].start(), tags[index].end(), tags[end].start(), tags[end].end()
             behind = end + 1
 
 
+def has_roles(text: str) -> bool:
+    """Whether any line says who speaks."""
+    return _ROLE_LINE.search(text) is not None
+
+
 def passages(text: str) -> list[Passage]:
     """Part material by who speaks. Without role prefixes ("User:", "[time] user:") all of it is nobody's line."""
-    marks: list[tuple[int, int, Owner]] = []
-    bracketed = False
-    for match in _ROLE_LINE.finditer(text):
-        marks.append((match.start(), match.end(), "user" if match["own"] else "other"))
-        bracketed = bracketed or bool(match["brackets"])
+    marks: list[tuple[int, int, Owner, str]] = [
+        (match.start(), match.end(), "user" if match["own"] else "other", match["brackets"])
+        for match in _ROLE_LINE.finditer(text)
+    ]
     if not marks:
         return [Passage("nobody", 0, len(text))]
-    if bracketed:
+    if any(brackets for _, _, _, brackets in marks):
         # In a "[title] [time] user: …" listing, a bracketed line without a role begins a fragment of unknown origin.
-        starts = {start for start, _, _ in marks}
-        marks.extend((m.start(), m.end(), "other") for m in _BRACKET_LINE.finditer(text) if m.start() not in starts)
+        starts = {start for start, _, _, _ in marks}
+        marks.extend((m.start(), m.end(), "other", "") for m in _BRACKET_LINE.finditer(text) if m.start() not in starts)
         marks.sort()
     found = [Passage("nobody", 0, marks[0][0])] if marks[0][0] else []
-    for index, (_, start, owner) in enumerate(marks):
+    for index, (_, start, owner, brackets) in enumerate(marks):
         end = marks[index + 1][0] if index + 1 < len(marks) else len(text)
-        found.append(Passage(owner, start, end))
+        found.append(Passage(owner, start, end, iso_day(brackets)))
     return found

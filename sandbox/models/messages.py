@@ -72,7 +72,7 @@ class ToolChoice(BaseModel):
 
 
 class CountRequest(_Strict):
-    """The fields that POST /v1/messages/count_tokens shares with POST /v1/messages. Those not used are taken as they are."""
+    """The fields that counting tokens shares with POST /v1/messages. Those not used are taken as they are."""
 
     model: str = Field(min_length=1, max_length=200)
     messages: Annotated[list[Turn], Field(min_length=1, max_length=100_000)]

@@ -102,7 +102,8 @@ def _compose(question: Question) -> tuple[str, JsonValue]:
     """The whole answer, and its value when it is JSON."""
     turns = [part(text) for role, text in question.turns if role == "user"]
     system = part(question.system)
-    delimited = [prompt for prompt in (*turns, system) if prompt.delimited]
+    # A system prompt may name the tags that stand in the user's turn: its own blocks count only when that has none.
+    delimited = [turn for turn in turns if turn.delimited] or [prompt for prompt in (system,) if prompt.delimited]
     instruction = "\n".join((system.instruction, *(turn.instruction for turn in turns)))
     schema = question.tool.schema if question.tool else question.schema
     if schema is None and question.max_tokens <= ONE_WORD_TOKENS:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from sandbox.models.features import content_words
+from sandbox.models.fields import topics_of
 from sandbox.models.knowledge import Knowledge, learn
 from sandbox.models.topics import Topic
 
@@ -17,10 +18,7 @@ LONGEST_QUOTE = 240
 MOST_QUOTES = 4
 LONGEST_CONTEXT = 200_000
 
-_ECHO = re.compile(
-    r"\b(?:reply|respond|answer|say)\b[^.\n]{0,30}?(?:the (?:single )?word|just|only|exactly|with)[ :]+[\"'“`]?(\w{1,20})\b",
-    re.I,
-)
+_ECHO = re.compile(r"\b(?:the (?:single |one )?word|exactly)[ :]+[\"'“`]?(\w{1,20})\b", re.I)
 _TITLE = re.compile(r"\b([A-Z][A-Za-z]{2,20})\.md\b")
 _PREFIX = re.compile(
     r"^(?:\W*\[[^\]\n]{0,200}\]\s*)*(?:\*\*)?(?:(?P<user>user|human)|assistant|ai)?(?:\*\*)?\s*:?\s*", re.I
@@ -55,7 +53,8 @@ def document(instruction: str, knowledge: Knowledge, per_section: int = 12) -> s
         style = knowledge.style
         lines += ["", "## Voice", f"- {style.communication}", f"- Tone: {style.tone}; {style.emoji}; {style.humor}"]
         lines.append(f"- Traits: {', '.join(style.traits)}")
-    for measure, said in list(knowledge.given.measures.items())[:8]:
+    handed = [(name, said) for name, said in knowledge.given.measures.items() if said and not topics_of(name)]
+    for measure, said in handed[:8]:
         lines.append(
             f"- {measure.replace('_', ' ').capitalize()}: {said if isinstance(said, str) else ', '.join(said[:7])}"
         )

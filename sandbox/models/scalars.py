@@ -25,8 +25,10 @@ _FORMATS = {
 }
 _FORMAT_OF = {"date": re.compile(r"\d{4}-\d{2}-\d{2}")}
 # Tried for a `pattern` that nothing known matches.
-_PLAIN = ("", "a", "A", "aa", "Aa", "abc", "ABC", "0", "1", "00", "123", "0000", "a1", "1970-01-01", "00:00", "a-b", "a_b",
-          "a.b", "#000000", "v1.0.0", "a@example.invalid", "https://example.invalid/", "unknown")  # fmt: skip
+_PLAIN = (
+    *("", "a", "A", "aa", "Aa", "abc", "ABC", "0", "1", "00", "123", "0000", "a1", "a-b", "a_b", "a.b"),
+    *("1970-01-01", "00:00", "#000000", "v1.0.0", "a@example.invalid", "https://example.invalid/", "unknown"),
+)
 
 
 def string_for(schema: Mapping[str, JsonValue], candidates: Sequence[str]) -> str:

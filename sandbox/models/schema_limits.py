@@ -1,4 +1,4 @@
-"""What structured outputs of the real API refuse in a JSON schema, so that the sandbox takes nothing that it would not."""
+"""What structured outputs of the real API refuse in a JSON schema: the sandbox takes nothing that it would not."""
 
 from __future__ import annotations
 

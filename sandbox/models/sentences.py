@@ -11,7 +11,7 @@ LONGEST_SENTENCE = 400
 # A dot ends a sentence only before space: "v1.2", "e.g." inside a word and URLs stay whole.
 _END = re.compile(r"[.!?]+[\"')\]]*(?=\s|$)|[。！？]+|\n+")
 _INITIALS = re.compile(r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|etc|approx|No)|\b[A-Z]|\be\.g|\bi\.e)\.$")
-_LEAD = re.compile(r"[\s>*#•–-]+")
+_LEAD = re.compile(r"[\s>*#•–-]*(?:\[[^\]\n]{1,200}\]\s*){0,2}[\s>*#•–-]*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,23 @@ class Style:
         return f"uses {' '.join(self.emojis)}" if self.emojis else "uses no emoji"
 
     @property
+    def depth(self) -> str:
+        """How deep answers should go, by how the person writes."""
+        if self.questions > 0.3:
+            return "explain the reasons, for many questions follow one another"
+        return "go into detail" if self.words_per_sentence > 18 else "start short and add depth on request"
+
+    @property
+    def rules(self) -> list[str]:
+        """What follows from all this for somebody who answers."""
+        length = "briefly" if self.words_per_sentence < 9 else "in full sentences"
+        return [
+            f"answer {length}, in a {self.tone} tone",
+            f"keep formality {self.formality} and {'use emoji sparingly' if self.emojis else 'use no emoji'}",
+            self.depth,
+        ]
+
+    @property
     def traits(self) -> list[str]:
         """At least three words, the most telling first."""
         asked = [

@@ -38,6 +38,7 @@ class Fact:
     """One fact. `detail` is the project's details, the event's date or the decision's context.
 
     `source`, `start` and `end` are the evidence: the characters [start, end) of material text number `source`.
+    `number` is the fact's line in a numbered list that was handed over; 0 for any other.
     """
 
     topic: Topic
@@ -47,6 +48,7 @@ class Fact:
     source: int = 0
     start: int = 0
     end: int = 0
+    number: int = 0
 
 
 @dataclass(slots=True)
@@ -74,7 +76,15 @@ class Facts:
 
     def texts(self, *topics: Topic) -> list[str]:
         """Their texts."""
-        return [fact.text for fact in self.of(*topics)]
+        return list(dict.fromkeys(fact.text for fact in self.of(*topics)))
+
+    def lines(self, *topics: Topic) -> list[str]:
+        """Their texts, each with its date, description or reason unless that says the same."""
+        facts = self.of(*topics)
+        return [
+            f"{fact.text.rstrip('.')}: {fact.detail}" if fact.detail and fact.detail not in fact.text else fact.text
+            for fact in facts
+        ]
 
     def __iter__(self) -> Iterator[Fact]:
         return iter(self.of(*Topic))
