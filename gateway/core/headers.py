@@ -60,8 +60,8 @@ def request_block(
     """The end-to-end fields of a request, and the gateway's own behind them.
 
     `authority` is that of an absolute-form target, which wins over Host (RFC 9112 section 3.2.2); `nameless` is the
-    Host to send for an HTTP/1.0 client that named none; without `pass_expect` the gateway itself answers the expectation. Raises LoopDetected when our own name stands in
-    Via.
+    Host to send for an HTTP/1.0 client that named none; without `pass_expect` the gateway itself answers the
+    expectation. Raises LoopDetected when our own name stands in Via.
     """
     named = authority or facts.host
     host = named or nameless

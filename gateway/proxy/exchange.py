@@ -47,6 +47,7 @@ class Exchange:
         "_peeking",
         "_pending",
         "_retried",
+        "_sent_up",
         "backend",
         "block",
         "client",
@@ -88,6 +89,7 @@ class Exchange:
         self._peeking = False
         self._ended: Sequence[Field] | None = None  # the request's trailers, once it is complete
         self._retried = False
+        self._sent_up = False  # bytes of the request may have reached a backend
         self._chunk_reply = False
         self.service.meters.in_flight += 1
 
@@ -137,6 +139,7 @@ class Exchange:
     def attach(self, connection: "UpstreamConnection") -> None:
         """Send what there is of the request over `connection`."""
         self.upstream = connection
+        self._sent_up = True
         connection.begin(self)
         parts = [self._request_head()]
         if self._pending:
@@ -333,7 +336,7 @@ class Exchange:
 
     def _may_have_begun(self) -> bool:
         """Whether a backend may be working on this request although it will never be answered."""
-        return self.upstream is not None and self.method not in _SAFE
+        return self._sent_up and self.request_done and self.method not in _SAFE
 
     def abandon(self) -> None:
         """The client is gone."""

@@ -318,7 +318,10 @@ class ClientConnection(asyncio.Protocol):
         """Something moved: the idle deadline starts anew."""
         exchange = self.exchange
         if exchange is not None:
-            idle = TUNNEL_IDLE if exchange.tunnel else exchange.route.idle
+            if self.stage is Stage.BODY and not self.held:
+                idle = self.service.config.body_timeout
+            else:
+                idle = TUNNEL_IDLE if exchange.tunnel else exchange.route.idle
             self.moved_at = now = self.service.clock.now
             self.deadline = now + idle
 
@@ -350,12 +353,14 @@ class ClientConnection(asyncio.Protocol):
         """Stop reading from the client."""
         if not self.held and not self.eof_at and not self.transport.is_closing():
             self.held = True
+            self.touch()
             self.transport.pause_reading()
 
     def release_upload(self) -> None:
         """The counterpart of hold_upload."""
         if self.held:
             self.held = False
+            self.touch()
             if not self.transport.is_closing():
                 self.transport.resume_reading()
 

@@ -1,0 +1,189 @@
+"""A backend is down, dies or misbehaves: what the client is told, what is sent again, and what never is."""
+
+import asyncio
+import json
+import socket
+from pathlib import Path
+
+from tests.gateway.proxy.wire import OK, Backend, answers, gateway, read_request
+
+JOB = b'POST /flagged HTTP/1.1\r\nHost: a\r\nContent-Length: 15\r\n\r\n{"user_id":"u"}'
+
+
+def closed_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def _hang_up(backend: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    backend.seen.append(await read_request(reader))
+
+
+async def _once_then_hang_up(backend: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer the first request of each connection, and close when the second one comes."""
+    backend.seen.append(await read_request(reader))
+    writer.write(OK)
+    backend.seen.append(await read_request(reader))
+
+
+async def test_v2_down_falls_back_to_legacy_since_nothing_was_sent(tmp_path: Path) -> None:
+    legacy = Backend()
+    async with legacy.running(), gateway(tmp_path, legacy, closed_port()) as running:
+        found = answers(await running.send(JOB))
+        assert (found[0].status, found[0].values("x-gateway-backend")) == (200, [b"legacy"])
+        assert legacy.seen[0].body == b'{"user_id":"u"}'
+        assert running.service.meters.events.counts == {("fallback", "legacy"): 1}
+        assert running.service.meters.errors.counts == {("v2", "connect", "upstream", "upstream-unreachable"): 1}
+
+
+async def test_v2_down_falls_back_with_a_body_larger_than_the_prefix(tmp_path: Path) -> None:
+    legacy = Backend()
+    body = b'{"user_id":"u","conversations":"' + b"x" * 300_000 + b'"}'
+    request = b"POST /flagged HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    async with legacy.running(), gateway(tmp_path, legacy, closed_port()) as running:
+        assert answers(await running.send(request))[0].status == 200
+        assert legacy.seen[0].body == body
+
+
+async def test_v2_that_took_the_job_and_died_is_an_unknown_outcome_and_never_sent_again(tmp_path: Path) -> None:
+    legacy, v2 = Backend(), Backend(script=_hang_up)
+    async with legacy.running(), v2.running(), gateway(tmp_path, legacy, v2) as running:
+        answer = answers(await running.send(JOB))[0]
+        assert answer.status == 502
+        assert json.loads(answer.body)["outcome"] == "unknown"
+        assert (len(v2.seen), len(legacy.seen)) == (1, 0)
+
+
+async def test_legacy_down_is_a_502_that_a_page_can_read(tmp_path: Path) -> None:
+    async with gateway(tmp_path, closed_port()) as running:
+        answer = answers(await running.send(b"GET / HTTP/1.1\r\nHost: a\r\nOrigin: http://page.example\r\n\r\n"))[0]
+        problem = json.loads(answer.body)
+        assert (answer.status, problem["where"], problem["fault"]) == (502, "connect", "upstream")
+        assert answer.values("access-control-allow-origin") == [b"http://page.example"]
+        assert answer.values("access-control-allow-credentials") == [b"true"]
+        assert answer.values("proxy-status") == [b"banyan; error=connection_refused; next-hop=legacy"]
+        assert answer.values("content-type") == [b"application/problem+json"]
+
+
+async def test_a_kept_connection_that_died_is_replaced_for_a_safe_request(tmp_path: Path) -> None:
+    backend = Backend(script=_once_then_hang_up)
+    async with backend.running(), gateway(tmp_path, backend) as running:
+        request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+        found = answers(await running.send(request * 2))
+        assert [answer.status for answer in found] == [200, 200]
+        assert (len(backend.seen), backend.connections) == (3, 2)
+        assert running.service.meters.events.counts == {("retry", "legacy"): 1}
+
+
+async def test_a_post_on_a_kept_connection_that_died_is_not_sent_again(tmp_path: Path) -> None:
+    backend = Backend(script=_once_then_hang_up)
+    async with backend.running(), gateway(tmp_path, backend) as running:
+        request = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi"
+        found = answers(await running.send(request * 2))
+        assert [answer.status for answer in found] == [200, 502]
+        assert json.loads(found[1].body)["outcome"] == "unknown"
+        assert (len(backend.seen), backend.connections) == (2, 1)
+
+
+async def test_a_safe_request_on_a_new_connection_is_not_sent_again(tmp_path: Path) -> None:
+    backend = Backend(script=_hang_up)
+    async with backend.running(), gateway(tmp_path, backend) as running:
+        assert answers(await running.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"))[0].status == 502
+        assert len(backend.seen) == 1
+
+
+async def test_a_backend_that_closes_idle_connections_costs_nobody_a_request(tmp_path: Path) -> None:
+    backend = Backend(reply=b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+    async with backend.running(), gateway(tmp_path, backend) as running:
+        request = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi"
+        assert [answer.status for answer in answers(await running.send(request * 5))] == [200] * 5
+        assert backend.connections == 5
+
+
+async def test_an_early_refusal_reaches_the_client_that_is_still_sending(tmp_path: Path) -> None:
+    async def refuse(backend: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno")
+        while await reader.read(65_536):
+            pass
+
+    backend = Backend(script=refuse)
+    async with backend.running(), gateway(tmp_path, backend) as running:
+        request = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n" + b"x" * 500_000
+        answer = answers(await running.send(request, eof=False))[0]
+        assert (answer.status, answer.body) == (401, b"no")
+        assert answer.values("connection") == [b"close"]
+
+
+async def test_an_answer_instead_of_100_continue_is_passed_on(tmp_path: Path) -> None:
+    async def refuse(backend: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    backend = Backend(script=refuse)
+    async with backend.running(), gateway(tmp_path, backend) as running:
+        request = b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+        assert answers(await running.send(request, eof=False))[0].status == 417
+
+
+async def test_the_backends_100_continue_is_passed_on(tmp_path: Path) -> None:
+    async def patient(backend: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        assert await reader.readexactly(5) == b"hello"
+        writer.write(OK)
+
+    backend = Backend(script=patient)
+    async with backend.running(), gateway(tmp_path, backend) as running:
+        reader, writer = await running.connect()
+        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 Continue\r\n")
+        writer.write(b"hello")
+        assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 OK\r\n")
+        writer.close()
+
+
+async def test_answers_of_two_clients_never_cross(tmp_path: Path) -> None:
+    async def echo(backend: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            seen = await read_request(reader)
+            path = seen.line.split()[1]
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(path), path))
+
+    backend = Backend(script=echo)
+    async with backend.running(), gateway(tmp_path, backend) as running:
+
+        async def client(number: int) -> None:
+            paths = [b"/%d-%d" % (number, turn) for turn in range(20)]
+            received = await running.send(b"".join(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % path for path in paths))
+            assert [answer.body for answer in answers(received)] == paths
+
+        await asyncio.gather(*(client(number) for number in range(50)))
+
+
+async def test_too_many_requests_at_once_are_told_so(tmp_path: Path) -> None:
+    go = asyncio.Event()
+
+    async def wait(backend: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            backend.seen.append(await read_request(reader))
+            await go.wait()
+            writer.write(OK)
+
+    backend = Backend(script=wait)
+    async with (
+        backend.running(),
+        gateway(tmp_path, backend, upstream_connections=2, upstream_waiting=1) as running,
+    ):
+        request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+        tasks = [asyncio.create_task(running.send(request)) for _ in range(3)]
+        await running.until(lambda: running.service.pools[next(iter(running.service.pools))].waiting == 1)
+        assert answers(await running.send(request))[0].status == 503
+        go.set()
+        finals = [answers(received)[-1].status for received in await asyncio.gather(*tasks)]
+        assert finals == [200, 200, 200]
+        assert backend.connections == 2
