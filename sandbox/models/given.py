@@ -97,13 +97,19 @@ def _walk(value: JsonValue, topics: Topics, source: int, found: Given, depth: in
 
 
 def _keep_measure(key: str, value: JsonValue, found: Given) -> None:
-    if isinstance(value, str) and value.strip().lower() not in _UNKNOWN:
-        found.measures.setdefault(snake(key), value.strip()[:400])
-    elif isinstance(value, list):
+    """Keep a field as it was handed over, also as unknown; a later summary fills in what an earlier one did not know."""
+    name = snake(key)
+    known = found.measures.get(name)
+    if isinstance(value, str):
+        said = value.strip()[:400]
+        if said.lower() not in _UNKNOWN and not known:
+            found.measures[name] = said
+        else:
+            found.measures.setdefault(name, "")
+    elif isinstance(value, list) and not any(isinstance(inner, dict) for inner in value):
         texts = [inner.strip()[:400] for inner in value if isinstance(inner, str) and inner.strip()]
-        known = found.measures.setdefault(snake(key), [])
-        if isinstance(known, list):
-            known.extend(text for text in texts if text not in known and len(known) < LONGEST_MEASURE)
+        kept = known if isinstance(known, list) else []
+        found.measures[name] = list(dict.fromkeys([*kept, *texts]))[:LONGEST_MEASURE]
 
 
 def _record(value: dict[str, JsonValue]) -> tuple[str, str, str] | None:

@@ -33,8 +33,10 @@ class Knowledge:
         """What style, or a profile handed over, says for a field of this name; None when it is a matter of facts."""
         plain = snake(name)
         handed = self.given.measures.get(plain)
+        if handed == "":
+            handed = UNKNOWN
         attribute = next((attribute for pattern, attribute in _MEASURES if pattern.search(plain)), None)
-        if handed and (not self.style.sentences or attribute in _CHOSEN):
+        if handed is not None and (not self.style.sentences or (attribute in _CHOSEN and handed != UNKNOWN)):
             return handed
         if attribute is None:
             return None
