@@ -14,3 +14,8 @@ def sandbox() -> Iterator[RunningSandbox]:
     """One sandbox for the whole session. Users are cheap: make your own instead of resetting everybody's."""
     with RunningSandbox() as running:
         yield running
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--base-url` points the contract suite at any deployment instead of the targets started here."""
+    parser.addoption("--base-url", default="", help="run tests/contract against this URL")
