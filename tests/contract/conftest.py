@@ -29,11 +29,6 @@ class Target:
     storage_path: str
 
 
-def serves(self) -> Serves:
-    """v2 alone answers the import; everything else stands in front of, or is, the monolith."""
-    return Serves.V2 if self.name == "v2" else Serves.MONOLITH
-
-
 def serves(target_name: str, case: Case) -> bool:
     """Whether a case is for this target: v2 alone answers the import, all others are, or front, the monolith."""
     return (Serves.V2 if target_name == "v2" else Serves.MONOLITH) in case.serves
