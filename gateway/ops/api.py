@@ -12,10 +12,19 @@ from starlette.concurrency import run_in_threadpool
 
 from gateway.ops.access import OpsAccess
 from gateway.ops.controls import DEFAULT_FLAG, Controls
+from gateway.ops.drill import drill
 from gateway.ops.fleet_port import FleetPort
 from gateway.ops.preview import preview_move
 from gateway.ops.problems import install_problem_handlers
-from gateway.ops.reports import ChangeReport, EntryReport, ExplainReport, PreviewReport, StatusReport, ValidationReport
+from gateway.ops.reports import (
+    ChangeReport,
+    DrillReport,
+    EntryReport,
+    ExplainReport,
+    PreviewReport,
+    StatusReport,
+    ValidationReport,
+)
 
 EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -72,6 +81,7 @@ def create_ops_app(fleet: FleetPort, controls: Controls, access: OpsAccess) -> F
 
     app.include_router(_probes(fleet))
     app.include_router(_questions(fleet, controls), dependencies=[Depends(authorised)])
+    app.include_router(_drills(fleet, controls), dependencies=[Depends(authorised)])
     app.include_router(_changes(controls), dependencies=[Depends(authorised)])
     return app
 
@@ -125,6 +135,16 @@ def _questions(fleet: FleetPort, controls: Controls) -> APIRouter:
     @router.get("/ops/validate")
     def validate() -> ValidationReport:
         return controls.validate()
+
+    return router
+
+
+def _drills(fleet: FleetPort, controls: Controls) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/ops/flags/{flag}/drill")
+    async def run_drill(flag: str, body: SwitchBody, request: Request) -> DrillReport:
+        return await drill(fleet, controls, flag, who=_who(body.who, request), why=body.why)
 
     return router
 

@@ -1,12 +1,14 @@
-"""`rollout` commands that change something: set, kill, revive. Counterpart: `gateway.ops.controls`, which does it."""
+"""`rollout` commands that change something: set, rollback, kill, revive, drill. Counterpart: `gateway.ops.controls`."""
 
 from typing import Annotated
 
 import typer
 
+from flags.errors import InvalidDocumentError, NoPercentageError, SourceUnavailableError, StoreFailedError
+from gateway.ops.errors import RemoteError
 from gateway.ops.reports import ChangeReport
 from gateway.ops.session import AsJson, Exit, session, show, told
-from gateway.ops.tables import change_text
+from gateway.ops.tables import change_text, drill_table
 
 commands = typer.Typer()
 
@@ -31,6 +33,52 @@ def set_percentage(
             flag, percent, who=opened.settings.who, why=why, expected_generation=expect
         )
     _finish(report, as_json=as_json)
+
+
+@commands.command()
+def rollback(
+    context: typer.Context,
+    why: Why = "",
+    flag: Annotated[str | None, typer.Option("--flag", help="The flag to roll back. [env: ROLLOUT_FLAG]")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set the flag to 0; if that cannot be done (broken file, no Unleash), engage the kill instead."""
+    opened = session(context)
+    name, who = flag or opened.settings.flag, opened.settings.who
+    with told(as_json=as_json):
+        try:
+            report = opened.controls.set_percentage(name, 0, who=who, why=why)
+        except (
+            InvalidDocumentError,
+            SourceUnavailableError,
+            StoreFailedError,
+            NoPercentageError,
+            RemoteError,
+        ) as error:
+            if isinstance(error, RemoteError) and error.status in (0, 401, 403, 404):
+                raise  # nobody there, nobody we may talk to, or no such flag: a kill would meet the same
+            report = opened.controls.kill(who=who, why=f"{why} (the flag could not be set: {error})".strip())
+    _finish(report, as_json=as_json)
+
+
+@commands.command()
+def drill(
+    context: typer.Context,
+    flag: Annotated[str | None, typer.Option("--flag", help="The flag to write again. [env: ROLLOUT_FLAG]")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Time a rollback without making one: how long until every worker has a change in force. Needs --ops."""
+    from gateway.ops.remote import RemoteControls
+
+    opened = session(context)
+    if not isinstance(opened.controls, RemoteControls):
+        typer.echo("Error: only a running gateway knows its workers: give its ops API with --ops", err=True)
+        raise typer.Exit(Exit.USAGE)
+    with told(as_json=as_json):
+        report = opened.controls.drill(flag or opened.settings.flag, who=opened.settings.who, why="drill")
+    show(report, [drill_table(report)], as_json=as_json)
+    if not report.complete:
+        raise typer.Exit(Exit.REFUSED)
 
 
 @commands.command()

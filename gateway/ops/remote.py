@@ -10,11 +10,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from gateway.ops.access import is_loopback
 from gateway.ops.errors import RemoteError
-from gateway.ops.reports import ChangeReport, EntryReport, ExplainReport, StatusReport, ValidationReport
+from gateway.ops.reports import ChangeReport, DrillReport, EntryReport, ExplainReport, StatusReport, ValidationReport
 
 Report = TypeVar("Report")
 
 TIMEOUT_SECONDS = 5.0
+DRILL_TIMEOUT_SECONDS = 20.0
 _ENTRIES = TypeAdapter(list[EntryReport])
 
 
@@ -66,11 +67,21 @@ class RemoteControls:
     def validate(self) -> ValidationReport:
         return self._ask(TypeAdapter(ValidationReport), "GET", "/ops/validate")
 
+    def drill(self, flag: str, *, who: str, why: str) -> DrillReport:
+        """Time a rollback over all workers without making one; takes ten seconds at most."""
+        body, path = {"who": who, "why": why}, f"/ops/flags/{quote(flag, safe='')}/drill"
+        return self._ask(TypeAdapter(DrillReport), "POST", path, body, timeout=DRILL_TIMEOUT_SECONDS)
+
     def _ask(
-        self, shape: TypeAdapter[Report], method: str, path: str, body: Mapping[str, object] | None = None
+        self,
+        shape: TypeAdapter[Report],
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        timeout: float = TIMEOUT_SECONDS,
     ) -> Report:
         try:
-            answer = self._client.request(method, path, json=body)
+            answer = self._client.request(method, path, json=body, timeout=timeout)
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
             raise RemoteError(f"{self._client.base_url} cannot be reached: {reason}") from error

@@ -102,6 +102,23 @@ class PreviewReport(Report):
     moved: int | None = Field(description="ids of the given list that move")
 
 
+class DrillWorker(Report):
+    """One worker: seconds from the write to the change being in force; None if it did not get there in time."""
+
+    worker: int
+    seconds: float | None
+
+
+class DrillReport(Report):
+    """How long a change takes: `seconds` is the slowest worker's, None unless all of them got there."""
+
+    flag: str
+    generation: int
+    complete: bool
+    seconds: float | None
+    workers: list[DrillWorker]
+
+
 class ValidationReport(Report):
     """Whether a flag document can be used: `problems` forbid it, `warnings` are legal but probably not meant."""
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from gateway.ops.reports import (
     ChangeReport,
+    DrillReport,
     EntryReport,
     ExplainReport,
     KillReport,
@@ -102,6 +103,16 @@ def preview_table(report: PreviewReport) -> Table:
         table.add_row("for example", Text(", ".join(report.examples)))
     if report.counted is not None:
         table.add_row("of your list", f"{report.moved} of {report.counted}")
+    return table
+
+
+def drill_table(report: DrillReport) -> Table:
+    """How long each worker took."""
+    table = _pairs(("flag", report.flag), ("generation", str(report.generation)))
+    for row in report.workers:
+        table.add_row(f"worker {row.worker}", "not in time" if row.seconds is None else f"{row.seconds * 1000:.0f} ms")
+    slowest = "not all workers got there" if report.seconds is None else f"{report.seconds * 1000:.0f} ms"
+    table.add_row("rollback takes", Text(slowest, style="bold green" if report.complete else "bold red"))
     return table
 
 

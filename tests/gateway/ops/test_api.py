@@ -166,6 +166,7 @@ async def test_pages_of_other_sites_are_refused(ops: httpx.AsyncClient, path: Pa
         ("GET", "/ops/validate"),
         ("GET", f"/ops/flags/{FLAG}/preview?from=0&to=1"),
         ("PUT", PERCENTAGE),
+        ("POST", f"/ops/flags/{FLAG}/drill"),
         ("POST", "/ops/kill"),
         ("POST", "/ops/revive"),
     ],

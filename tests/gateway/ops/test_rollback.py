@@ -12,7 +12,8 @@ import pytest
 
 from flags.bucketing import bucket
 from gateway.ops.controls import FileControls
-from tests.gateway.ops.documents import FLAG, flag_file
+from gateway.ops.remote import RemoteControls
+from tests.gateway.ops.documents import FLAG, flag_file, stored
 from tests.gateway.ops.running import Caller, RunningGateway, running_gateway
 
 SETTLED = 40
@@ -132,6 +133,14 @@ async def test_a_broken_flag_file_moves_nobody(gateway: RunningGateway, callers:
         assert await traffic.expect(50) == 0
     await traffic.end()
     assert traffic.failures == []
+
+
+async def test_a_drill_times_all_workers_of_the_running_gateway(gateway: RunningGateway) -> None:
+    with RemoteControls(gateway.ops) as remote:
+        report = await asyncio.to_thread(remote.drill, FLAG, who="test", why="")
+    assert report.complete
+    assert len(report.workers) == 2
+    assert stored(gateway.flags) == (2, "0")
 
 
 async def test_explain_agrees_with_what_the_gateway_did(gateway: RunningGateway, callers: list[Caller]) -> None:

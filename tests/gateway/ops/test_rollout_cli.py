@@ -185,6 +185,33 @@ def test_a_broken_file_is_told_with_the_way_out(run: Run, path: Path) -> None:
     assert run("kill").exit_code == 0
 
 
+def test_rollback_sets_the_flag_to_0(run: Run, path: Path) -> None:
+    run("set", FLAG, "100")
+    assert run("rollback", "--why", "errors").exit_code == 0
+    assert stored(path) == (3, "0")
+    assert not path.with_name("features.json.kill").exists()
+
+
+def test_rollback_works_on_a_broken_file_by_the_kill(run: Run, path: Path) -> None:
+    path.write_text("{")
+    result = run("rollback", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["action"] == "kill"
+    assert path.with_name("features.json.kill").exists()
+
+
+def test_rollback_of_a_flag_that_is_none_is_refused(run: Run, path: Path) -> None:
+    assert run("rollback", "--flag", "nope").exit_code == 1
+    assert not path.with_name("features.json.kill").exists()
+
+
+def test_a_drill_needs_a_running_gateway(path: Path, ops_url: str) -> None:
+    assert invoke("--flags", str(path), "drill").exit_code == 2
+    refused = invoke("--ops", ops_url, "--token", TOKEN, "drill", "--flag", "nope")
+    assert refused.exit_code == 1
+    assert "no flag 'nope'" in refused.stderr
+
+
 def test_errors_can_be_had_as_json(run: Run) -> None:
     result = run("set", "nope", "1", "--json")
     assert result.stdout == ""
