@@ -69,9 +69,17 @@ def test_placeholders_beside_real_lines_are_left_out_of_the_text() -> None:
     assert memory.lines == 1
 
 
-@pytest.mark.parametrize(
-    "line", ["Nobody in the family eats meat.", "No longer works at the bank.", "Not fond of rain."]
-)
+REAL_NEGATIVES = [
+    "Nobody in the family eats meat.",
+    "No longer works at the bank.",
+    "Not fond of rain.",
+    "There is no gluten in her diet.",
+    "The user has not eaten meat since 2010.",
+    "Cannot swim.",
+]
+
+
+@pytest.mark.parametrize("line", REAL_NEGATIVES)
 def test_a_real_negative_statement_is_no_placeholder(line: str) -> None:
     assert not is_placeholder(line)
 

@@ -41,18 +41,20 @@ def read_message(message: Mapping[str, JsonValue]) -> Reading:
     """Decide about one message of the active branch; text is stripped and holds no NUL (PostgreSQL refuses it)."""
     content = _mapping(message.get("content"))
     metadata = _mapping(message.get("metadata"))
-    if content.get("content_type") == _CUSTOM_INSTRUCTIONS or metadata.get("is_user_system_message") is True:
+    kind = _text(content.get("content_type"))
+    if kind == _CUSTOM_INSTRUCTIONS or metadata.get("is_user_system_message") is True:
         return _custom_instructions(content, metadata)
-    if reason := _invisible(message, content, metadata):
+    author = _text(_mapping(message.get("author")).get("role"))
+    if reason := _invisible(author, kind, message.get("recipient"), metadata):
         return Reading(drop=reason)
-    role = _ROLES.get(_text(_mapping(message.get("author")).get("role")))
+    role = _ROLES.get(author)
     if role is None:
         return Reading(drop=DropReason.UNKNOWN_ROLE)
     text, attachments = _prose(content)
     if text:
         return Reading(role, text, attachments=attachments)
-    known = _text(content.get("content_type")) in _PROSE
-    return Reading(drop=DropReason.EMPTY_TEXT if known else DropReason.UNKNOWN_CONTENT, attachments=attachments)
+    reason = DropReason.EMPTY_TEXT if kind in _PROSE else DropReason.UNKNOWN_CONTENT
+    return Reading(drop=reason, attachments=attachments)
 
 
 def read_plain(message: Mapping[str, JsonValue]) -> Reading:
@@ -77,12 +79,8 @@ def clean(text: str) -> str:
     return text.strip() if text.isascii() else text.encode("utf-8", "replace").decode("utf-8").strip()
 
 
-def _invisible(
-    message: Mapping[str, JsonValue], content: Mapping[str, JsonValue], metadata: Mapping[str, JsonValue]
-) -> DropReason | None:
+def _invisible(role: str, kind: str, recipient: JsonValue, metadata: Mapping[str, JsonValue]) -> DropReason | None:
     """Why the person never saw this message, or None. The most telling reason is named first."""
-    role = _text(_mapping(message.get("author")).get("role"))
-    kind = _text(content.get("content_type"))
     if role == "tool":
         return DropReason.TOOL_OUTPUT
     if kind in _NOT_PROSE:
@@ -91,7 +89,7 @@ def _invisible(
         return DropReason.SYSTEM
     if metadata.get("is_visually_hidden_from_conversation") is True:
         return DropReason.HIDDEN
-    if role == "assistant" and _text(message.get("recipient")) not in ("", "all"):
+    if role == "assistant" and _text(recipient) not in ("", "all"):
         return DropReason.TOOL_CALL
     return None
 
