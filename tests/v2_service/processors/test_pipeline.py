@@ -60,7 +60,7 @@ def run(path: Path, earlier: Facts | None = None) -> Run:
         chunks += chunker.chunk(conversation)
         sampler.offer(conversation)
     medium = [chunk for chunk in chunks if chunk.tier is Tier.MEDIUM]
-    answered = [(chunk, facts_from_reply(answer(extraction_request(chunk)), chunk)) for chunk in medium]
+    answered = [(chunk, facts_from_reply(answer(extraction_request(chunk, NOW)), chunk, NOW)) for chunk in medium]
     facts = consolidate([found for _, found in answered if found is not None], earlier)
     memory = memory_from_reply(answer(memory_request(facts)), facts)
     sections = sections_from_reply(answer(regeneration_request(sampler.sample(), memory.markdown)), "user")
