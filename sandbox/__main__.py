@@ -14,7 +14,6 @@ from pydantic import ValidationError
 from sandbox.environment import variables
 from sandbox.errors import SandboxError
 from sandbox.keys import Keys
-from sandbox.serve import serve
 from sandbox.settings import URI_FILE, SandboxSettings
 
 app = typer.Typer(
@@ -36,6 +35,9 @@ Migrations = Annotated[
 @app.command("serve")
 def serve_command(host: Host = None, port: Port = None, data: Data = None, migrations: Migrations = None) -> None:
     """Start everything; prints one line when ready. Ctrl-C stops it cleanly."""
+    # Imported here because the whole server takes a second to load, which the other verbs need not wait for.
+    from sandbox.serve import serve
+
     settings = _settings(host=host, port=port, data=data, migrations=migrations)
     try:
         serve(settings, lambda line: print(line, flush=True))

@@ -46,6 +46,7 @@ class RunningSandbox:
     def __enter__(self) -> Self:
         if self._given_data is None:
             self.data = Path(tempfile.mkdtemp(prefix="sandbox-"))
+        self.data.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "sandbox", "serve", "--port", str(self._port), "--data", str(self.data)]
         self._log = (self.data / "sandbox.log").open("wb")
         self._process = subprocess.Popen(  # noqa: S603 -- our own module, no shell

@@ -25,13 +25,12 @@ values (%s, %s, %s, %s, %s, %s, %s)
 on conflict (bucket_id, name) do nothing returning id
 """
 REPLACE = """
-with before as (select version from storage.objects where bucket_id = %(bucket)s and name = %(name)s for update)
 insert into storage.objects (bucket_id, name, version, etag, size, mimetype, cache_control)
 values (%(bucket)s, %(name)s, %(version)s, %(etag)s, %(size)s, %(mime)s, %(cache)s)
 on conflict (bucket_id, name) do update
 set version = excluded.version, etag = excluded.etag, size = excluded.size, mimetype = excluded.mimetype,
     cache_control = excluded.cache_control, updated_at = now()
-returning id, (select version from before) as replaced
+returning new.id, old.version as replaced
 """
 
 router = APIRouter(prefix="/storage/v1/object")
