@@ -39,12 +39,14 @@ def read_document(data: bytes) -> Document:
         raise InvalidDocumentError([f"the document has {len(data)} bytes; at most {MAX_DOCUMENT_BYTES} are read"])
     try:
         text = data.decode("utf-8-sig")
-        content = json.loads(text)
+        content = json.loads(text, parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
         raise InvalidDocumentError([f"not UTF-8: byte {error.start} cannot be read"]) from error
     except json.JSONDecodeError as error:
         reason = f"not JSON: {error.msg}, line {error.lineno}, column {error.colno}"
         raise InvalidDocumentError([reason]) from error
+    except ValueError as error:  # NaN, or a number of thousands of digits
+        raise InvalidDocumentError([f"not JSON: {error}"]) from error
     except RecursionError as error:
         raise InvalidDocumentError(["not a flag document: nested too deeply"]) from error
     if not isinstance(content, dict):
@@ -53,6 +55,10 @@ def read_document(data: bytes) -> Document:
     if problems:
         raise InvalidDocumentError(problems)
     return Document(_generation(content), tuple(content["features"]), text, hashlib.sha256(data).hexdigest())
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not a number")
 
 
 def _generation(content: Json) -> int:
@@ -84,6 +90,8 @@ def _document_problems(content: Json) -> Iterator[str]:
         name = feature.get("name")
         if not isinstance(name, str) or not name:
             yield f"{where}.name must be a string that is not empty"
+        elif _halved(name):
+            yield f"{where}.name holds half of a surrogate pair"
         elif name in seen:
             yield f"{where}: there is already a feature {name!r}"
         else:
@@ -125,6 +133,17 @@ def _strategy_problems(where: str, strategy: object) -> Iterator[str]:
         if not isinstance(value, str):
             hint = f'; write "{value}"' if isinstance(value, int) and not isinstance(value, bool) else ""
             yield f"{where}.parameters.{key} must be a string{hint}"
+        elif _halved(value):
+            yield f"{where}.parameters.{key} holds half of a surrogate pair"
+
+
+def _halved(text: str) -> bool:
+    """Whether a text has no UTF-8 form, so that nothing could be hashed or written with it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _optional(where: str, owner: Json, key: str, kind: type) -> Iterator[str]:

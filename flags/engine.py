@@ -20,7 +20,10 @@ class YggdrasilEngine:
             raise EngineUnavailableError(f"Unleash's engine cannot be loaded: {error}") from error
         # It logs each failed evaluation with its arguments.
         logging.getLogger("yggdrasil_engine").setLevel(logging.CRITICAL)
-        self._engine.take_state(document.text)
+        try:
+            self._engine.take_state(document.text)
+        except Exception as error:  # foreign code raises what it likes, and the other flags must outlive it
+            raise EngineUnavailableError(f"Unleash's engine does not take the document: {error}") from error
 
     def is_enabled(self, feature: str, user_id: str) -> bool:
         """Whether the feature is on; the context holds the user id and the time, nothing else."""

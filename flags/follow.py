@@ -17,9 +17,17 @@ class Pollable(Protocol):
 
 
 async def follow(sources: Iterable[Pollable], *, interval: float = POLL_INTERVAL) -> None:
-    """Poll all sources for ever; ends by being cancelled. The first look is immediate."""
+    """Poll all sources for ever; ends by being cancelled. The first look is immediate.
+
+    A `poll` or a subscriber that raises is reported to the loop's exception handler and asked again: the kill must be
+    seen whatever happened to the flags.
+    """
     watched = tuple(sources)
     while True:
         for source in watched:
-            source.poll()
+            try:
+                source.poll()
+            except Exception as error:  # noqa: BLE001 -- a follower that died would be a rollback that never comes
+                context = {"message": f"following {type(source).__name__} failed", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(context)
         await asyncio.sleep(interval)

@@ -8,8 +8,10 @@ from typing import Protocol
 
 from flags.bucketing import rollout_hash
 from flags.compile import compile_document
+from flags.cross_check import cross_check
+from flags.document import read_document
 from flags.engine import YggdrasilEngine
-from flags.errors import InvalidDocumentError, StoreFailedError
+from flags.errors import EngineUnavailableError, InvalidDocumentError, StoreFailedError
 from flags.journal import Entry, Journal
 from flags.kill import KillSwitch
 from flags.model import CompiledFeature, Kind
@@ -144,7 +146,14 @@ class FileControls:
             snapshot = compile_document(data, source=self._origin.name, engine=YggdrasilEngine)
         except InvalidDocumentError as error:
             return ValidationReport(valid=False, problems=list(error.problems), warnings=[])
-        return ValidationReport(valid=True, problems=[], warnings=list(snapshot.warnings))
+        warnings = list(snapshot.warnings)
+        try:
+            compared, differences = cross_check(snapshot, YggdrasilEngine(read_document(data)))
+        except EngineUnavailableError as error:
+            compared, differences = 0, []
+            warnings.append(f"not compared with Unleash's engine: {error}")
+        problems = [f"Unleash's engine disagrees: {difference}" for difference in differences]
+        return ValidationReport(valid=not problems, problems=problems, warnings=warnings, compared=compared)
 
     def _kill_report(self) -> KillReport:
         note = self._kill.note()

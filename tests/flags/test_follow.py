@@ -45,5 +45,30 @@ async def test_all_are_looked_at_in_turn(tmp_path: Path) -> None:
     assert seen[:6] == ["a.kill", "b.kill"] * 3
 
 
+async def test_the_kill_is_seen_even_if_looking_at_the_flags_fails(tmp_path: Path) -> None:
+    class Failing:
+        def poll(self) -> bool:
+            raise RuntimeError("a subscriber's fault")
+
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
+    seen = asyncio.Event()
+
+    class Watched(KillSwitch):
+        def poll(self) -> bool:
+            changed = super().poll()
+            if changed:
+                seen.set()
+            return changed
+
+    switch = Watched(tmp_path / "features.json")
+    following = asyncio.create_task(follow([Failing(), switch], interval=0.01))
+    KillSwitch(tmp_path / "features.json").engage(who="ann", why="")
+    async with asyncio.timeout(10):
+        await seen.wait()
+    following.cancel()
+    assert told[0] == "following Failing failed"
+
+
 def test_two_looks_fit_into_the_promised_quarter_of_a_second() -> None:
     assert 2 * POLL_INTERVAL < 0.25
