@@ -6,7 +6,7 @@ odd here is kept because some client can see it, and the comment beside it says 
 
 One setting exists only here: LEGACY_TIME_SCALE multiplies every wait of this file (start-up 2 s + 5 s, synthesis,
 retries, embedding, throttling). 1.0 is the pace of production; tests and the demo use about 0.01. It changes no order
-and no count.
+and no count; the SDK's own retries keep their pace.
 
 Sections: 1 settings, 2 outbound HTTP, 3 PostgREST rows, 4 Storage, 5 Bedrock, 6 alerts and callbacks, 7 synthesis,
 8 documents, 9 memory search, 10 chunks of an export, 11 soulprint from chunks, 12 embedding work, 13 the import,
@@ -19,15 +19,16 @@ import asyncio
 import functools
 import html
 import importlib
+import io
 import json
 import logging
 import re
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple, TextIO
 from urllib.parse import quote
 
 import boto3
@@ -111,6 +112,15 @@ SONNET = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 
 class ImportFailure(Exception):
     """An import or an embedding run cannot go on; the text becomes the user's `import_error`."""
+
+
+class NotJson(ImportFailure):
+    """The downloaded export cannot be parsed: the import fails before its step "chunking"."""
+
+
+def reason_of(error: Exception) -> str:
+    """What is stored about a failure: 500 characters of its text, or its type when it has none, as timeouts have."""
+    return (str(error) or type(error).__name__)[:500]
 
 
 async def pause(seconds: float) -> None:
@@ -312,19 +322,17 @@ def storage_url(storage_path: str) -> str | None:
     return f"{(SETTINGS.supabase_url or '').rstrip('/')}/storage/v1/object/{quoted}"
 
 
-async def download_export(storage_path: str) -> object:
-    """Fetch and parse an export. Raises ImportFailure for any status but 200, ValueError when it is not JSON."""
+async def download(storage_path: str, into: IO[bytes]) -> None:
+    """Copy an object into a file, piece by piece, and rewind it. Raises ImportFailure for any status but 200."""
     url = storage_url(storage_path)
     if url is None:
         raise ImportFailure("Failed to download from storage: 400")  # what Storage answers for a missing object
-    with tempfile.TemporaryFile() as export:
-        async with http().stream("GET", url, headers=json_headers(), timeout=600.0) as answer:
-            if answer.status_code != 200:
-                raise ImportFailure(f"Failed to download from storage: {answer.status_code}")
-            async for piece in answer.aiter_bytes():
-                export.write(piece)
-        export.seek(0)
-        return await asyncio.to_thread(json.load, export)  # seconds for a large export: not on the event loop
+    async with http().stream("GET", url, headers=json_headers(), timeout=600.0) as answer:
+        if answer.status_code != 200:
+            raise ImportFailure(f"Failed to download from storage: {answer.status_code}")
+        async for piece in answer.aiter_bytes():
+            into.write(piece)
+    into.seek(0)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -785,6 +793,87 @@ class ChunkPlan(NamedTuple):
 
     rows: list[Json]
     message_count: int
+    conversation_count: int
+
+
+_AFTER_AN_ITEM = frozenset(" \t\n\r,]")
+
+
+class ListReader:
+    """The items of a JSON list in a text file, one at a time: a large export is never in memory as a whole.
+
+    `piece` is in characters. An item that is not yet complete is tried again with twice as much text, to the end of the
+    file at most. Empty values that are no list have no items. Raises NotJson, and ImportFailure for any other value.
+    """
+
+    _space = re.compile(r"[ \t\n\r]*")
+
+    def __init__(self, text: TextIO, piece: int = 1 << 20) -> None:
+        self._text, self._piece = text, piece
+        self._buffer, self._at = "", 0
+        self._decoder = json.JSONDecoder()
+
+    def __iter__(self) -> Iterator[object]:
+        if self._next() != "[":
+            if self._whole():
+                raise ImportFailure("The export is not a list of conversations")
+            return
+        separator = "["
+        while separator != "]":
+            self._at += 1
+            if self._next() == "]" and separator == "[":
+                break
+            yield self._item()
+            separator = self._next()
+            if separator not in (",", "]"):
+                raise NotJson("The export is not valid JSON: a comma or the end of the list is missing")
+        self._at += 1
+        if self._next():
+            raise NotJson("The export is not valid JSON: there is more after the end of the list")
+
+    def _more(self, size: int) -> bool:
+        """Drop what was read and append `size` characters; False at the end of the file."""
+        try:
+            piece = self._text.read(size)
+        except UnicodeDecodeError as error:
+            raise NotJson("The export is not UTF-8 text") from error
+        self._buffer, self._at = self._buffer[self._at :] + piece, 0
+        return bool(piece)
+
+    def _next(self) -> str:
+        """The next character that is not space, without taking it; "" at the end of the file."""
+        while True:
+            space = self._space.match(self._buffer, self._at)
+            self._at = space.end() if space else self._at
+            if self._at < len(self._buffer):
+                return self._buffer[self._at]
+            if not self._more(self._piece):
+                return ""
+
+    def _item(self) -> object:
+        """Take one value. The 0 at the end of "[0" may be the start of 0.5: only a longer buffer can tell."""
+        size = self._piece
+        while True:
+            try:
+                item, end = self._decoder.raw_decode(self._buffer, self._at)
+            except json.JSONDecodeError as error:
+                if not self._more(size):
+                    raise NotJson(f"The export is not valid JSON: {error.msg}") from error
+            else:
+                length = end - self._at
+                if self._buffer[end : end + 1] in _AFTER_AN_ITEM or not self._more(size):
+                    self._at += length
+                    return item
+            size *= 2
+
+    def _whole(self) -> object:
+        """Take all of the file as one value."""
+        while self._more(self._piece):
+            pass
+        try:
+            return json.loads(self._buffer)
+        except json.JSONDecodeError as error:
+            raise NotJson(f"The export is not valid JSON: {error}") from error
 
 
 def parts_text(message: Json, separator: str) -> str:
@@ -823,19 +912,18 @@ def conversation_text(messages: Sequence[Json], created_at: str) -> str:
     return "".join(lines)
 
 
-def build_chunks(user_id: str, conversations: object) -> ChunkPlan:
-    """Cut an export (a list of conversations) into macro, medium and micro chunks, in insert order.
+def build_chunks(user_id: str, conversations: Iterable[object]) -> ChunkPlan:
+    """Cut the conversations of an export into macro, medium and micro chunks, in insert order.
 
     Micro chunks come only from the first 100 conversations of the file, 300 in all. Raises ImportFailure, before
-    anything was written, for anything but a list of objects that each have a mapping.
+    anything was written, for anything but objects that each have a mapping.
     """
-    if not isinstance(conversations, list):
-        raise ImportFailure("The export is not a list of conversations")
     macro: list[Json] = []
     medium: list[Json] = []
     micro: list[Json] = []
-    message_count = 0
+    message_count = conversation_count = 0
     for index, conversation in enumerate(conversations):
+        conversation_count += 1
         if not isinstance(conversation, dict):
             raise ImportFailure(f"Item {index} of the export is not a conversation")
         messages = messages_of(conversation, index)
@@ -858,7 +946,7 @@ def build_chunks(user_id: str, conversations: object) -> ChunkPlan:
                 piece = text[start : min(start + MICRO_SIZE, MICRO_SPAN)]
                 if len(piece.strip()) > MICRO_MIN and len(micro) < MICRO_CAP:
                     micro.append({**frame, "content": piece, "chunk_tier": "micro"})
-    return ChunkPlan([*macro, *medium, *micro], message_count)
+    return ChunkPlan([*macro, *medium, *micro], message_count, conversation_count)
 
 
 async def replace_chunks(user_id: str, rows: Sequence[Json]) -> int:
@@ -978,9 +1066,7 @@ async def embed_existing_chunks(user_id: str) -> None:
             raise ImportFailure(f"Failed to fetch chunks: {answer.status_code}")
         chunks = rows_of(answer)
         if not chunks:
-            await soulprint_from_chunks(
-                user_id
-            )  # and no status is written: /embedding-status counts, it does not read it
+            await soulprint_from_chunks(user_id)  # and no status is written: /embedding-status counts the rows
             return
         saved = await embed_in_batches(user_id, chunks)
         await soulprint_from_chunks(user_id)
@@ -995,7 +1081,7 @@ async def embed_existing_chunks(user_id: str) -> None:
         await alert("Embeddings complete", f"{saved} of {len(chunks)} chunks")
     except Exception as error:  # noqa: BLE001 - background work: whatever happens must reach the profile
         log.warning("embedding run failed: %s", type(error).__name__)
-        await attempt_write(patch_profile(user_id, embedding_status="failed", import_error=str(error)[:500]))
+        await attempt_write(patch_profile(user_id, embedding_status="failed", import_error=reason_of(error)))
         await alert("Embedding run failed", type(error).__name__)
 
 
@@ -1054,7 +1140,7 @@ async def count_embeddings(user_id: str) -> Json:
         "total_chunks": total,
         "total_embedded": embedded,
         "total_missing": missing,
-        "completion_percentage": embedded * 100 // total if total else 100,
+        "completion_percentage": embedded * 100 // total if total else 0,
         "embedded_by_tier": counts["embedded"],
         "missing_by_tier": counts["missing"],
         "status": "incomplete" if missing else "complete",
@@ -1086,24 +1172,51 @@ async def run_import(
     try:
         await update_job(job_id, status="processing", current_step="starting", progress=0)
         await patch_profile(user_id, import_status="processing", embedding_status="pending")
-        export: object = conversations
-        if storage_path:
-            await update_job(job_id, current_step="downloading", progress=5)
-            export = await download_export(storage_path)
-        if not export:
+        inserted = await store_conversations(user_id, storage_path, conversations, job_id)
+        if inserted is None:
             await embed_existing_chunks(user_id)
             return  # the job stays "processing": clients and start-up recovery know it so
-        await import_conversations(user_id, export, job_id, started)
+        await update_job(job_id, current_step="synthesizing", progress=40)
+        await soulprint_with_retries(user_id)
+        await announce_soulprint(user_id, started)
+        await update_job(job_id, current_step="embedding", progress=35)  # goes back; progress bars have always shown it
+        saved, failed = await embed_and_verify(user_id)
+        await update_job(job_id, status="complete", progress=100, completed_at=utc_now())
+        await alert("Import complete", f"{inserted} chunks, {saved} embedded, {failed} failed")
     except Exception as error:  # noqa: BLE001 - background work: whatever happens must reach the job and the profile
         log.warning("import failed: %s", type(error).__name__)
-        await record_import_failure(user_id, job_id, str(error)[:500])
+        await record_import_failure(user_id, job_id, reason_of(error))
         await alert("Import failed", type(error).__name__)
 
 
-async def import_conversations(user_id: str, export: object, job_id: str | None, started: float) -> None:
-    """Chunk, synthesize, announce, embed, verify. Raises on anything that must fail the import."""
+async def cut_export(user_id: str, conversations: Iterable[object], job_id: str | None) -> ChunkPlan:
+    """Make the chunks in a thread, conversation by conversation, so that other requests are answered meanwhile."""
+    try:
+        return await asyncio.to_thread(build_chunks, user_id, conversations)
+    except NotJson:
+        raise
+    except Exception:
+        await update_job(job_id, current_step="chunking", progress=15)  # the step in which a broken conversation fails
+        raise
+
+
+async def store_conversations(
+    user_id: str, storage_path: str | None, conversations: list[Json] | None, job_id: str | None
+) -> int | None:
+    """Download, cut, replace the user's chunks: how many went in; None when there is no conversation at all.
+
+    The chunks are let go here: the minutes of model calls that follow need none of them.
+    """
+    if storage_path:
+        await update_job(job_id, current_step="downloading", progress=5)
+        with io.TextIOWrapper(tempfile.TemporaryFile(), encoding="utf-8-sig") as export:
+            await download(storage_path, export.buffer)
+            plan = await cut_export(user_id, ListReader(export), job_id)
+    else:
+        plan = await cut_export(user_id, conversations or [], job_id)
+    if not plan.conversation_count:
+        return None
     await update_job(job_id, current_step="chunking", progress=15)
-    plan = await asyncio.to_thread(build_chunks, user_id, export)
     inserted = await replace_chunks(user_id, plan.rows)
     await patch_profile(
         user_id,
@@ -1112,10 +1225,11 @@ async def import_conversations(user_id: str, export: object, job_id: str | None,
         embedding_status="pending",
         memory_status="building",
     )
-    await update_job(job_id, current_step="synthesizing", progress=40)
-    await soulprint_with_retries(user_id)
-    await announce_soulprint(user_id, started)
-    await update_job(job_id, current_step="embedding", progress=35)  # goes back; progress bars have always shown it
+    return inserted
+
+
+async def embed_and_verify(user_id: str) -> tuple[int, int]:
+    """Embed, check that the database has it, mark the profile ready: (saved, failed)."""
     saved, failed = await embed_new_chunks(user_id)
     await confirm_embeddings(user_id)
     if failed:
@@ -1123,8 +1237,7 @@ async def import_conversations(user_id: str, export: object, job_id: str | None,
     await patch_profile(
         user_id, embedding_status="complete", embedding_progress=100, memory_status="ready", processed_chunks=saved
     )
-    await update_job(job_id, status="complete", progress=100, completed_at=utc_now())
-    await alert("Import complete", f"{inserted} chunks, {saved} embedded, {failed} failed")
+    return saved, failed
 
 
 async def announce_soulprint(user_id: str, started: float) -> None:
@@ -1182,11 +1295,11 @@ def own_messages(export: object) -> list[Said]:
     return [said for _, said in sorted(found, key=lambda pair: pair[0])]
 
 
-async def run_older_import(user_id: str, user_email: str | None, conversations_json: str) -> None:
+async def run_older_import(user_id: str, user_email: str | None, export: object) -> None:
     """Make a soulprint from an export's own messages. No chunks, no embeddings, no job. Never raises."""
     started = time.monotonic()
     try:
-        messages = own_messages(await asyncio.to_thread(json.loads, conversations_json))
+        messages = own_messages(export)
         if not messages:
             raise ImportFailure("No user messages found in the export")
         await upsert_profile({"user_id": user_id, "total_messages": len(messages), "import_status": "processing"})
@@ -1829,7 +1942,7 @@ async def process_import(request: ProcessImportRequest, background: BackgroundTa
         export = json.loads(request.conversations_json)
     except ValueError as error:
         raise HTTPException(400, f"Invalid JSON: {error}") from error
-    background.add_task(run_older_import, request.user_id, request.user_email, request.conversations_json)
+    background.add_task(run_older_import, request.user_id, request.user_email, export)
     return {
         "status": "processing",
         "message": "The import has started; a soulprint will follow.",

@@ -204,14 +204,38 @@ async def test_refused_chunk_batches_are_skipped_and_none_inserted_fails_after_t
     assert "POST callback" in map(label, wire.requests)
 
 
-async def test_a_long_reason_is_cut_to_500_characters(
-    monolith: httpx.AsyncClient, emulator: Emulator, profile: Row, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "reason"), [(main.ImportFailure("x" * 2000), "x" * 500), (httpx.ReadTimeout(""), "ReadTimeout")]
+)
+async def test_a_reason_is_500_characters_and_never_empty(
+    monolith: httpx.AsyncClient,
+    emulator: Emulator,
+    profile: Row,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    reason: str,
 ) -> None:
-    async def fail(_: str) -> object:
-        raise main.ImportFailure("x" * 2000)
+    async def fail(*_: object) -> None:
+        raise error
 
-    monkeypatch.setattr(main, "download_export", fail)
-    assert len((await run(monolith, emulator, []))["error_message"]) == 500
+    monkeypatch.setattr(main, "download", fail)
+    assert (await run(monolith, emulator, []))["error_message"] == profile["import_error"] == reason
+
+
+@pytest.mark.parametrize(
+    ("stored", "step"),
+    [
+        (b"not json", "downloading"),
+        (b'[{"mapping": {}}, {"mapping"', "downloading"),
+        (b"PK\x03\x04\xff", "downloading"),
+        ({"one": "object"}, "chunking"),
+        ([{"mapping": {}}, {"mapping": None}], "chunking"),
+    ],
+)
+async def test_what_is_no_json_fails_while_downloading_and_what_is_no_conversation_while_chunking(
+    monolith: httpx.AsyncClient, emulator: Emulator, profile: Row, stored: object, step: str
+) -> None:
+    assert (await run(monolith, emulator, stored))["current_step"] == step
 
 
 async def test_the_profile_is_marked_failed_even_when_the_job_cannot_be(
