@@ -58,16 +58,13 @@ def up(
     ops_port: Ops = DEFAULT_PORTS.ops,
 ) -> None:
     """Start everything, import real exports through the gateway, and stay up until Ctrl-C."""
-    with stack(state, percent, workers, Ports(public=public_port, ops=ops_port)) as (layout, processes):
+    wanted = Ports(public=public_port, ops=ops_port)
+    with stack(state, percent, workers, wanted, interrupted=0) as (layout, processes):
         import_all(layout, exports, users)
         say_where(layout, processes)
         never = threading.Event()
-        try:
-            while True:
-                processes.check_alive()
-                never.wait(1.0)
-        except KeyboardInterrupt:
-            console.print("stopping ...")
+        while not never.wait(1.0):
+            processes.check_alive()
 
 
 @app.command()
@@ -86,13 +83,19 @@ def demo(
 
 
 @contextmanager
-def stack(state: Path, percent: int, workers: int, wanted: Ports) -> Iterator[tuple[Layout, Processes]]:
-    """All processes, ready, with the flag at `percent`; stopped in order on leaving. Exits 1 when one fails."""
+def stack(
+    state: Path, percent: int, workers: int, wanted: Ports, *, interrupted: int = 130
+) -> Iterator[tuple[Layout, Processes]]:
+    """All processes, ready, with the flag at `percent`; stopped in order on leaving. Exits 1 when one fails.
+
+    `interrupted` is the exit code of a Ctrl-C (or SIGTERM) once everything is up; before that it is always 130.
+    """
     state = state.resolve()
     state.mkdir(parents=True, exist_ok=True)
     layout = Layout(choose(wanted, console.print), state, workers)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
+    is_up = False
     try:
         with Processes(state / "logs") as processes:
             with console.status("starting the sandbox (PostgreSQL, Supabase, models) ..."):
@@ -103,13 +106,14 @@ def stack(state: Path, percent: int, workers: int, wanted: Ports) -> Iterator[tu
                 for service in (*backends(layout), gateway_service(layout)):
                     processes.start(service)
                 processes.wait_ready()
+            is_up = True
             yield layout, processes
     except ServiceFailed as failure:
         console.print(f"[red]{failure}", highlight=False)
         raise typer.Exit(1) from failure
     except KeyboardInterrupt:
-        console.print("stopped before everything was up")
-        raise typer.Exit(130) from None
+        console.print("stopped" if is_up else "stopped before everything was up")
+        raise typer.Exit(interrupted if is_up else 130) from None
 
 
 def set_flag(layout: Layout, percent: int) -> None:
