@@ -31,6 +31,9 @@ class RestError(Exception):
     hint: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
 
+    def __str__(self) -> str:
+        return f"{self.status} {self.code}: {self.message}"
+
     def body(self) -> dict[str, str | None]:
         """The JSON object, keys in PostgREST's order; empty for an error without a code."""
         if not self.code:
