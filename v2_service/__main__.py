@@ -13,7 +13,9 @@ from rich.console import Console
 from v2_service.errors import V2Error
 from v2_service.settings import Settings, load_settings
 
-app = typer.Typer(help="Banyan's new import service.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="Banyan's new import service.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
 out = Console()
 err = Console(stderr=True)
 MIGRATIONS = Path(__file__).parent / "migrations"

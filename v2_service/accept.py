@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from v2_service.adapters.runs import Claim, Request
-from v2_service.contract import JsonObject
 from v2_service.errors import KeyInvalid, KeyReused, ServiceFailed
 from v2_service.jobs.services import Services
 from v2_service.paths import StoragePath, storage_path, user_id
@@ -33,7 +32,7 @@ class Wanted:
 
     user_id: str
     storage_path: str | None = None
-    conversations: list[JsonObject] | None = None
+    conversations: list[dict[str, object]] | None = None
     conversation_count: int | None = None
     message_count: int | None = None
     idempotency_key: str | None = None

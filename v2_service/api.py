@@ -14,7 +14,6 @@ from pydantic import BaseModel, Field
 
 from v2_service.accept import Desk, Wanted
 from v2_service.adapters.runs import Run
-from v2_service.contract import JsonObject, JsonValue
 from v2_service.errors import RunUnknown, ServiceFailed
 from v2_service.health import Health
 from v2_service.jobs.services import Services
@@ -33,7 +32,7 @@ class ProcessFullRequest(BaseModel):
     storage_path: str | None = None
     conversation_count: int | None = None
     message_count: int | None = None
-    conversations: list[JsonObject] | None = None
+    conversations: list[dict[str, object]] | None = None
 
 
 class ProcessFullAnswer(BaseModel):
@@ -110,20 +109,20 @@ async def process_full_v2(
 
 
 @router.get("/jobs")
-async def find_job(request: Request, idempotency_key: Annotated[str, Query(max_length=255)]) -> dict[str, JsonValue]:
+async def find_job(request: Request, idempotency_key: Annotated[str, Query(max_length=255)]) -> dict[str, object]:
     """The run accepted under a key; 404 means that it never was."""
     run = await _app(request).services.runs.get_by_key(idempotency_key)
     return _job(run)
 
 
 @router.get("/jobs/{job_id}")
-async def get_job(request: Request, job_id: str) -> dict[str, JsonValue]:
+async def get_job(request: Request, job_id: str) -> dict[str, object]:
     """One run: status, step, progress (never backwards), counts, coverage, cost and, if it failed, why."""
     return _job(await _app(request).services.runs.get(_known_form(job_id)))
 
 
 @router.post("/jobs/{job_id}/cancel")
-async def cancel_job(request: Request, job_id: str, body: StopRequest | None = None) -> dict[str, JsonValue]:
+async def cancel_job(request: Request, job_id: str, body: StopRequest | None = None) -> dict[str, object]:
     """Stop a run between two steps. A run that is over stays as it is; the answer shows it."""
     runs = _app(request).services.runs
     status = (body or StopRequest()).status
@@ -165,7 +164,7 @@ def _known_form(job_id: str) -> str:
     return job_id
 
 
-def _job(run: Run | None) -> dict[str, JsonValue]:
+def _job(run: Run | None) -> dict[str, object]:
     if run is None:
         raise RunUnknown("There is no such job.")
     return {"job_id": run["id"], **run}

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from v2_service.accept import Desk
 from v2_service.api import App, router
@@ -73,21 +73,33 @@ class BodyLimit:
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self._max_bytes:
-            error = BodyTooLarge(f"The request body is larger than {self._max_bytes} bytes.")
-            await JSONResponse({"detail": error.sentence}, status_code=error.status)(scope, receive, send)
+            await self._refuse(scope, receive, send)
             return
-        await self._app(scope, self._counting(receive), send)
-
-    def _counting(self, receive: Receive) -> Receive:
         seen = 0
+        refused = False
 
-        async def counted() -> dict[str, object]:
-            nonlocal seen
-            message = dict(await receive())
-            body = message.get("body", b"")
-            seen += len(body) if isinstance(body, bytes) else 0
+        async def counted() -> Message:
+            nonlocal seen, refused
+            message = await receive()
+            seen += len(message.get("body", b""))
             if seen > self._max_bytes:
-                raise BodyTooLarge(f"The request body is larger than {self._max_bytes} bytes.")
+                refused = True
+                # The framework takes this for a broken body and answers 400, which `guarded` replaces.
+                raise BodyTooLarge(self._sentence)
             return message
 
-        return counted
+        async def guarded(message: Message) -> None:
+            if not refused:
+                await send(message)
+
+        await self._app(scope, counted, guarded)
+        if refused:
+            await self._refuse(scope, receive, send)
+
+    @property
+    def _sentence(self) -> str:
+        return f"The request body is larger than {self._max_bytes} bytes."
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = JSONResponse({"detail": self._sentence}, status_code=BodyTooLarge.status)
+        await answer(scope, receive, send)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
 
@@ -46,6 +47,13 @@ def serve(settings: Settings) -> int:
         http="httptools",
     )
     server = Server(config)
+
+    def stop(*_: object) -> None:
+        """uvicorn raises the signal again once all is closed; the process then ends as any other, with code 0."""
+        server.should_exit = True
+
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, stop)
     with listener:
         try:
             server.run(sockets=[listener])

@@ -36,7 +36,7 @@ begin
     )
     select p_run, c.tier, row_number() over (partition by c.tier order by c.conversation_id, c.created_at, c.id) - 1, c.id,
            c.conversation_id, coalesce(c.title, 'Untitled'), c.content, coalesce(c.message_count, 0), 0, 1,
-           length(c.content) / 4, length(c.content), c.created_at, coalesce(c.is_recent, false), 0, c.embedding
+           length(c.content) / 4, case c.tier when 'medium' then length(c.content) else 0 end, c.created_at, coalesce(c.is_recent, false), 0, c.embedding
     from (
         select *, case when chunk_tier in ('micro', 'macro') then chunk_tier else 'medium' end as tier
         from public.conversation_chunks where user_id = run.user_id

@@ -1,0 +1,176 @@
+"""kill -9, restarts, cancels and stale workers in the middle of an import: one result, and nothing paid twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any  # rows
+
+import pytest
+
+from sandbox.running import RunningSandbox
+from tests.v2_service.exports import export
+from tests.v2_service.running import POLL_SECONDS, RUN_SECONDS, RunningService
+
+CONVERSATIONS = 40
+CONCURRENCY = 3
+SLOW = {"latency_ms": 60}
+
+
+@pytest.fixture(scope="module")
+def slow() -> Iterator[RunningSandbox]:
+    """A sandbox whose models take their time, so that there is a middle to interrupt."""
+    with RunningSandbox() as sandbox:
+        sandbox.set_faults(anthropic=SLOW, bedrock={"latency_ms": 5})
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def service(slow: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """A service that tests may kill, if they start it again."""
+    with RunningService(slow, tmp_path_factory.mktemp("v2")) as running:
+        yield running
+
+
+def calls(sandbox: RunningSandbox) -> int:
+    requests: int = sandbox.calls()["anthropic"]["requests"]
+    return requests
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + RUN_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(POLL_SECONDS)
+
+
+def begun(service: RunningService, user: str) -> str:
+    """An import that is running: its job id."""
+    path = f"user-imports/{user}/raw-1.json"
+    service.sandbox.upload(path, export(CONVERSATIONS))
+    job_id: str = service.http.post("/process-full", json={"user_id": user, "storage_path": path}).json()["job_id"]
+    return job_id
+
+
+def kept(sandbox: RunningSandbox, job_id: str) -> int:
+    return len(sandbox.rows("pipeline_replies", {"run_id": f"eq.{job_id}", "select": "step"}))
+
+
+def chunk_ids(sandbox: RunningSandbox, user: str) -> list[Any]:
+    return [row["id"] for row in sandbox.rows("conversation_chunks", {"user_id": f"eq.{user}", "order": "id"})]
+
+
+def test_a_killed_import_is_resumed_and_pays_for_no_finished_call_again(
+    slow: RunningSandbox, service: RunningService
+) -> None:
+    before = calls(slow)
+    undisturbed = service.ended(begun(service, slow.create_user()))
+    assert calls(slow) - before == undisturbed["cost"]["llm_call_count"]
+    user = slow.create_user()
+    job_id = begun(service, user)
+    until(lambda: kept(slow, job_id) > CONVERSATIONS // 2)
+    service.kill()
+    finished, paid = kept(slow, job_id), calls(slow)
+    service.start()
+    job = service.ended(job_id)
+    assert (job["status"], job["coverage"]) == ("complete", 1)
+    assert job["counts"] == undisturbed["counts"]
+    assert job["cost"]["llm_call_count"] == undisturbed["cost"]["llm_call_count"]
+    # What was on its way when the process died had no answer yet and is asked again; nothing else is.
+    unanswered = (calls(slow) - paid) - (job["cost"]["llm_call_count"] - finished)
+    assert 0 <= unanswered <= CONCURRENCY
+    assert len(chunk_ids(slow, user)) == job["counts"]["chunks"]
+    told = [call for call in slow.callbacks() if call["body"]["user_id"] == user]
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("step", ["chunk", "embed"])
+def test_a_kill_before_the_switch_leaves_the_old_chunks_until_the_new_ones_are_whole(
+    slow: RunningSandbox, service: RunningService, step: str
+) -> None:
+    user = slow.create_user()
+    service.imported(user, export(2), "first.json")
+    old = chunk_ids(slow, user)
+    job_id = begun(service, user)
+    until(lambda: service.job(job_id)["step"] in (step, "embed"))
+    service.kill()
+    assert chunk_ids(slow, user) == old
+    service.start()
+    job = service.ended(job_id)
+    assert job["status"] == "complete"
+    new = chunk_ids(slow, user)
+    assert len(new) == job["counts"]["chunks"]
+    assert set(new).isdisjoint(old)
+
+
+def test_sigterm_parks_a_run_and_the_next_start_completes_it(slow: RunningSandbox, service: RunningService) -> None:
+    user = slow.create_user()
+    job_id = begun(service, user)
+    until(lambda: service.job(job_id)["step"] == "extract")
+    assert service.stop() == 0
+    [row] = slow.rows("pipeline_runs", {"id": f"eq.{job_id}", "select": "status,progress"})
+    assert row["status"] == "running"
+    service.start()
+    job = service.ended(job_id)
+    assert (job["status"], job["progress"]) == ("complete", 100)
+
+
+@pytest.mark.parametrize("status", ["cancelled", "handed_back"])
+def test_a_cancelled_run_stops_and_can_write_nothing_more(
+    slow: RunningSandbox, service: RunningService, status: str
+) -> None:
+    user = slow.create_user()
+    service.imported(user, export(2), "first.json")
+    profile, old = service.profile(user), chunk_ids(slow, user)
+    job_id = begun(service, user)
+    until(lambda: service.job(job_id)["step"] == "embed")
+    stopped = service.http.post(f"/jobs/{job_id}/cancel", json={"status": status}).json()
+    assert stopped["status"] == status
+    until(lambda: "v2_runs_running 0.0" in service.http.get("/metrics").text)
+    assert chunk_ids(slow, user) == old
+    after = service.profile(user)
+    statuses = ("import_status", "embedding_status", "memory_status", "embedding_progress")
+    assert [after[name] for name in statuses[1:]] == [profile[name] for name in statuses[1:]]
+    assert after["import_status"] in ("complete", "quick_ready")
+    assert service.job(job_id)["status"] == status
+    again = service.http.post(f"/jobs/{job_id}/cancel", json={"status": "cancelled"}).json()
+    assert again["status"] == status
+    assert service.imported(user, export(1), "third.json")["status"] == "complete"
+    assert [call["body"]["run_id"] for call in slow.callbacks()].count(job_id) == 0
+
+
+def test_progress_never_goes_back(slow: RunningSandbox, service: RunningService) -> None:
+    job_id = begun(service, slow.create_user())
+    seen = [0]
+
+    def over() -> bool:
+        job = service.job(job_id)
+        seen.append(job["progress"])
+        return job["status"] == "complete"
+
+    until(over)
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 5
+
+
+def test_a_run_that_was_accepted_but_never_handed_over_is_taken_up(
+    slow: RunningSandbox, service: RunningService
+) -> None:
+    service.kill()
+    user = slow.create_user()
+    path = f"user-imports/{user}/raw-1.json"
+    slow.upload(path, export(2))
+    claim = {
+        "p_user": user,
+        "p_kind": "import",
+        "p_storage_path": path,
+        "p_idempotency_key": None,
+        "p_version": "2.0",
+        "p_build": "",
+        "p_cohort": None,
+        "p_conversation_count": None,
+        "p_message_count": None,
+    }
+    [claimed] = slow.http.post("/rest/v1/rpc/v2_claim_run", json=claim).json()
+    service.start()
+    assert service.ended(claimed["run_id"])["status"] == "complete"
