@@ -97,7 +97,7 @@ def _walk(value: JsonValue, topics: Topics, source: int, found: Given, depth: in
 
 
 def _keep_measure(key: str, value: JsonValue, found: Given) -> None:
-    """Keep a field as it was handed over, also as unknown; a later summary fills in what an earlier one did not know."""
+    """Keep a field as it was handed over, also as unknown; a later summary fills in what earlier ones left open."""
     name = snake(key)
     known = found.measures.get(name)
     if isinstance(value, str):

@@ -1,7 +1,7 @@
 """Faults and errors at the edge of the model stand-ins: what the fault desk decides becomes an HTTP answer here.
 
 Counterpart: `sandbox.faults`, which rolls the dice. A route made with one of these classes asks once per request,
-waits, fails or throttles as told, writes errors in its API's own shape, and records the call.
+waits, fails or throttles as told, and writes errors in its API's own shape. `sandbox.trouble` counts the calls.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.routing import APIRoute
 
-from sandbox.calls import Call
-from sandbox.desk import calls_of, faults_of
+from sandbox.desk import faults_of
 from sandbox.faults import Area, Outcome, Verdict
 from sandbox.models.errors import Broken, ModelError, Overloaded, RateLimited, TooLarge
 
@@ -45,7 +44,6 @@ class StandInRoute(APIRoute):
             except ModelError as error:
                 response = self.error(error)
             response.headers.update({**SANDBOX_HEADER, **self.headers(verdict)})
-            calls_of(request).record(self.area, Call(request.method, request.url.path, response.status_code))
             return paced(response, verdict.bytes_per_second)
 
         return handle
