@@ -54,35 +54,19 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    supabase_url: str | None = Field(
-        default=None, description="Base URL of PostgREST and Storage. Without it start-up fails."
-    )
-    supabase_service_key: str | None = Field(
-        default=None, description="Service-role key, sent as `apikey` and as Bearer token."
-    )
+    supabase_url: str | None = Field(default=None, description="Base URL of PostgREST and Storage. Needed to start.")
+    supabase_service_key: str | None = Field(default=None, description="Service-role key. Needed to start.")
     aws_access_key_id: str | None = Field(default=None, description="Needed, with the secret, for any model call.")
     aws_secret_access_key: str | None = Field(default=None, description="Needed, with the key id, for any model call.")
     aws_region: str = Field(default="us-east-1", description="Region of Bedrock.")
-    bedrock_embedding_model_id: str = Field(
-        default="amazon.titan-embed-text-v2:0", description="Embedding model, 1024 numbers."
-    )
-    vercel_api_url: str | None = Field(
-        default=None, description="Base URL of the web app. Unset: no import callback is sent."
-    )
-    rlm_api_key: str | None = Field(
-        default=None, description="Sent as `X-RLM-API-Key` in the callback of /process-import."
-    )
+    bedrock_embedding_model_id: str = Field(default="amazon.titan-embed-text-v2:0", description="Embedding model.")
+    vercel_api_url: str | None = Field(default=None, description="Base URL of the web app. Unset: no import callback.")
+    rlm_api_key: str | None = Field(default=None, description="Sent as `X-RLM-API-Key` in /process-import's callback.")
     alert_telegram_bot: str | None = Field(default=None, description="Bot token. Unset: alerts are only logged.")
-    alert_telegram_chat: str | None = Field(
-        default=None, description="Chat that gets the alerts. Unset: alerts are only logged."
-    )
+    alert_telegram_chat: str | None = Field(default=None, description="Chat for alerts. Unset: they are only logged.")
     anthropic_api_key: str | None = Field(default=None, description="Only reported by /status; no call is made.")
-    cohere_api_key: str | None = Field(
-        default=None, description="Only reported by /status and at start-up; no call is made."
-    )
-    legacy_time_scale: float = Field(
-        default=1.0, ge=0.0, description="Multiplies every wait of the monolith; 0.01 for tests."
-    )
+    cohere_api_key: str | None = Field(default=None, description="Only reported by /status; no call is made.")
+    legacy_time_scale: float = Field(default=1.0, ge=0.0, description="Multiplies every wait; 0.01 for tests.")
 
 
 load_dotenv(".env")  # of the working directory; never overrides what is already set, and boto3 sees it too
@@ -93,7 +77,7 @@ def _rlm_import_error() -> str | None:
     """Why the memory library cannot be imported, or None. It is never called: without it /query answers 503."""
     try:
         library = importlib.import_module("rlm")
-    except ImportError as error:
+    except Exception as error:  # noqa: BLE001 - a library that breaks on import must not take this service down
         return str(error)
     return None if hasattr(library, "RLM") else "module 'rlm' has no class RLM"
 

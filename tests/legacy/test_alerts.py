@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
 from legacy import main
+from tests.fakes.recorder import Answer
+from tests.legacy.emulator import Emulator
+from tests.legacy.exports import export
 
 
 @pytest.fixture
@@ -63,3 +67,27 @@ async def test_without_a_web_app_no_callback_is_sent(
     monkeypatch.setattr(main, "SETTINGS", main.SETTINGS.model_copy(update={"vercel_api_url": None}))
     assert await main.notify_web_app({"user_id": "u"}) == {}
     assert sent == []
+
+
+async def test_an_import_logs_neither_the_person_nor_their_words(
+    monolith: httpx.AsyncClient, emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="legacy")
+    for broken in (
+        None,
+        "converse sonnet",
+        "invoke",
+        "POST conversation_chunks",
+        "PATCH user_profiles",
+        "POST callback",
+    ):
+        if broken:
+            emulator.on(broken, Answer(400, {"message": "the words of user-of-test"}), times=20)
+        await monolith.post("/process-full", json={"user_id": "user-of-test", "conversations": export(2, 6)})
+        body = {"user_id": "user-of-test", "conversations_json": json.dumps(export(2, 6))}
+        await monolith.post("/process-import", json=body)
+        await monolith.post("/chat", json={"user_id": "user-of-test", "message": "a secret question"})
+    assert "import failed" in caplog.text
+    assert "Import complete" in caplog.text
+    for private in ("user-of-test", "a secret question", "0.0 xxx", "Talk 0"):
+        assert private not in caplog.text

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import types
 
 import httpx
 import pytest
@@ -156,3 +158,18 @@ async def test_test_patch_names_the_step_that_failed_and_still_deletes(
     assert set(body) == {"success", "step", "error"}
     assert (body["success"], body["step"]) == (False, step)
     assert emulator.tables["conversation_chunks"] == []
+
+
+@pytest.mark.parametrize(
+    ("library", "error"),
+    [
+        (types.SimpleNamespace(RLM=object), None),
+        (types.SimpleNamespace(), "module 'rlm' has no class RLM"),
+        (None, "import of rlm halted; None in sys.modules"),
+    ],
+)
+def test_the_memory_library_only_has_to_be_importable(
+    monkeypatch: pytest.MonkeyPatch, library: object, error: str | None
+) -> None:
+    monkeypatch.setitem(sys.modules, "rlm", library)
+    assert main._rlm_import_error() == error
