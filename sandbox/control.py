@@ -8,6 +8,7 @@ from sandbox.callbacks import Callback
 from sandbox.calls import AreaReport
 from sandbox.desk import callbacks_of, calls_of, database_of, faults_of
 from sandbox.faults import Area, Faults
+from sandbox.models.desk import desk_of
 from sandbox.storage.files import files_of
 
 # Everything that hangs on a user, and what was stored for one. Buckets, schema and keys stay.
@@ -67,4 +68,5 @@ async def reset(request: Request) -> dict[str, bool]:
     callbacks_of(request).latest.clear()
     calls_of(request).clear()
     faults_of(request).replace(Faults())
+    desk_of(request.app).clear()
     return {"reset": True}

@@ -116,6 +116,11 @@ class RunningSandbox:
         counted: dict[str, Any] = self._sent("GET", "/_sandbox/calls").json()
         return counted
 
+    def model_use(self) -> dict[str, dict[str, int]]:
+        """Per model name: requests, input_tokens, output_tokens."""
+        used: dict[str, dict[str, int]] = self._sent("GET", "/_sandbox/models").json()["models"]
+        return used
+
     def set_faults(self, faults: Faults | None = None, **areas: Mapping[str, object]) -> None:
         """Replace all faults: `set_faults(rest={"error_rate": 1})`; without arguments everything is healthy again."""
         wanted = faults.model_dump() if faults is not None else areas

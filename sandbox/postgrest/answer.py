@@ -51,11 +51,9 @@ def answer(plan: Plan, row: Row) -> Answer:
     return Answer(status, headers, b"" if plan.request.method == "HEAD" else row.body.encode())
 
 
-def refusal(error: RestError, plan_media: str | None = None) -> Answer:
+def refusal(error: RestError) -> Answer:
     """The answer to a request that was not carried out."""
     headers = [("Content-Type", "application/json; charset=utf-8"), *error.headers]
-    if plan_media == OBJECT_MEDIA and error.code == "PGRST116":
-        headers.append(("Content-Type", f"{OBJECT_MEDIA}; charset=utf-8"))
     body = json.dumps(error.body(), ensure_ascii=False, separators=(",", ":")).encode()
     return Answer(error.status, headers, body)
 

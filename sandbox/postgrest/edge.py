@@ -14,19 +14,19 @@ from sandbox.postgrest.answer import Answer, Row, answer, refusal
 from sandbox.postgrest.catalog import Catalog
 from sandbox.postgrest.errors import RestError, database_status
 from sandbox.postgrest.introspect import read_catalog
-from sandbox.postgrest.plan import Options, Plan, plan
+from sandbox.postgrest.plan import Options, plan
 from sandbox.postgrest.request import Request
+from sandbox.postgrest.statements import Statement
 from sandbox.postgrest.tokens import ANONYMOUS_ROLE
 
 LOGIN_ROLE = "authenticator"
 POOL_SIZE = 16
 # One round trip: who asks, and whether the schema is still the one that was read.
-BEGIN = """
+ENTER = """
 select set_config('role', $1, true), set_config('request.jwt.claims', $2, true),
        set_config('request.method', $3, true), set_config('request.path', $4, true),
-       set_config('search_path', '"public", "extensions"', true)
+       set_config('search_path', '"public", "extensions"', true), sandbox.schema_version()
 """
-SCHEMA_VERSION = "select sandbox.schema_version()"
 DEFAULT_PRIVILEGE_HEADER = (("WWW-Authenticate", "Bearer"),)
 
 
@@ -56,43 +56,46 @@ class Front:
     async def handle(self, request: Request, claims: Mapping[str, object]) -> Answer:
         """Answer one request of a caller with these claims; never raises for what the caller or the database did."""
         role = str(claims.get("role", ANONYMOUS_ROLE))
-        decided: Plan | None = None
+        about = (role, json.dumps(dict(claims)), request.method, request.path)
         try:
             async with self._pool.connection() as connection:
-                catalog = await self._current_catalog(connection)
-                decided = plan(request, catalog, self._options)
-                return await self._run(connection, decided, role, claims)
+                return await self._transact(connection, request, about)
         except RestError as error:
-            return refusal(error, decided.media if decided else None)
+            return refusal(error)
         except psycopg.Error as error:
             return refusal(_database_error(error, anonymous=role == ANONYMOUS_ROLE))
 
-    async def _current_catalog(self, connection: AsyncConnection[TupleRow]) -> Catalog:
-        found = await (await connection.execute(SCHEMA_VERSION)).fetchone()
-        version = found[0] if found else None
+    async def _transact(
+        self, connection: AsyncConnection[TupleRow], request: Request, about: tuple[str, ...]
+    ) -> Answer:
+        answered: Answer | None = None
+        async with connection.transaction() as transaction:
+            catalog = await self._enter(connection, about)
+            decided = plan(request, catalog, self._options)
+            if decided.read_only:
+                await connection.execute("set transaction read only")
+            answered = answer(decided, await _row(connection, decided.statement))
+            if decided.preferences.end == "rollback":
+                raise psycopg.Rollback(transaction)
+        return answered
+
+    async def _enter(self, connection: AsyncConnection[TupleRow], about: tuple[str, ...]) -> Catalog:
+        """Become the caller, and look whether the schema has changed since it was last read."""
+        async with AsyncRawCursor(connection) as cursor:
+            await cursor.execute(ENTER, about)
+            found = await cursor.fetchone()
+        version = found[-1] if found else None
         if version != self._version:
             self._catalog, self._version = await read_catalog(connection), version
         return self._catalog
 
-    async def _run(
-        self, connection: AsyncConnection[TupleRow], decided: Plan, role: str, claims: Mapping[str, object]
-    ) -> Answer:
-        keep = decided.preferences.end != "rollback"
-        async with connection.transaction(force_rollback=not keep):
-            async with AsyncRawCursor(connection, row_factory=class_row(Row)) as cursor:
-                about = (role, json.dumps(dict(claims)), decided.request.method, decided.request.path)
-                if decided.read_only:
-                    await connection.execute("set transaction read only")
-                await _begin(connection, about)
-                await cursor.execute(decided.statement.text, decided.statement.values)
-                row = await cursor.fetchone()
-            assert row is not None, "every statement answers one row"
-            return answer(decided, row)
 
-
-async def _begin(connection: AsyncConnection[TupleRow], about: tuple[str, ...]) -> None:
-    async with AsyncRawCursor(connection) as cursor:
-        await cursor.execute(BEGIN, about)
+async def _row(connection: AsyncConnection[TupleRow], statement: Statement) -> Row:
+    async with AsyncRawCursor(connection, row_factory=class_row(Row)) as cursor:
+        await cursor.execute(statement.text, statement.values)
+        row = await cursor.fetchone()
+    assert row is not None, "every statement answers one row"
+    return row
 
 
 def _database_error(error: psycopg.Error, *, anonymous: bool) -> RestError:

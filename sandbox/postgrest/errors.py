@@ -138,6 +138,8 @@ def not_a_single_row(rows: int) -> RestError:
         "PGRST116",
         "JSON object requested, multiple (or no) rows returned",
         f"The result contains {rows} rows",
+        # PostgREST names the form that was asked for as well as the one that it sends.
+        headers=(("Content-Type", "application/vnd.pgrst.object+json; charset=utf-8"),),
     )
 
 
