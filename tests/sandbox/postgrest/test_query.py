@@ -6,17 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox.postgrest.conditions import MAX_LOGIC_DEPTH, read_filter, read_logic
 from sandbox.postgrest.errors import ParseError, RangeError, RestError
 from sandbox.postgrest.model import Field, Filter, Group, Ordered, Selected, Step, Window
-from sandbox.postgrest.query import (
-    MAX_LOGIC_DEPTH,
-    header_window,
-    read_filter,
-    read_logic,
-    read_order,
-    read_query,
-    read_select,
-)
+from sandbox.postgrest.query import header_window, read_order, read_query, read_select
 
 ALPHABET = st.text(alphabet="ab1_$ *.,:->()\"\\{}=&;%'é\n", max_size=40)
 KEYS = st.sampled_from(["select", "order", "limit", "offset", "or", "and", "not.or", "columns", "on_conflict", "id"])
