@@ -6,6 +6,7 @@ travels on, is gateway.core.headers.
 
 import re
 from enum import Enum, auto
+from functools import lru_cache
 from typing import NamedTuple
 
 from gateway.core.errors import (
@@ -15,8 +16,11 @@ from gateway.core.errors import (
     MalformedResponse,
     NotImplementedHere,
 )
+from gateway.core.fields import Kind, kind_of
 from gateway.core.heads import Field, StatusLine, parse_fields
 
+_PLAIN = Kind.PLAIN
+_NO_OPTIONS: frozenset[bytes] = frozenset()
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}\Z")
 _HOST = re.compile(
     rb"(?:(?:[A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})+|\[(?:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*|v[0-9A-Fa-f]+\.[A-Za-z0-9._~:-]+)\])(?::([0-9]{0,5}))?\Z"
@@ -82,43 +86,41 @@ def read_request(block: bytes, minor: int) -> RequestFacts:
         fields = parse_fields(block)
     except ValueError as error:
         raise MalformedRequest(f"The header fields are malformed: {error}.") from None
-    hosts: list[bytes] = []
-    lengths: list[bytes] = []
-    codings: list[bytes] = []
-    options: list[bytes] = []
-    upgrades: list[bytes] = []
-    expectations: list[bytes] = []
-    te = False
+    found: dict[Kind, list[bytes]] = {}
     for name, value in fields:
-        key = name.lower()
-        if key == b"host":
-            hosts.append(value)
-        elif key == b"content-length":
-            lengths.append(value)
-        elif key == b"transfer-encoding":
-            codings.append(value)
-        elif key == b"connection":
-            options += tokens(value)
-        elif key == b"upgrade":
-            upgrades += [part.strip(b" \t") for part in value.split(b",")]
-        elif key == b"expect":
-            expectations += tokens(value)
-        elif key == b"te":
-            te = te or b"trailers" in tokens(value)
-    _check_options(options)
-    framing, length = _request_framing(lengths, codings, minor)
-    named = frozenset(options)
+        kind = kind_of(name)
+        if kind is not _PLAIN:
+            if kind in found:
+                found[kind].append(value)
+            else:
+                found[kind] = [value]
+    options = _options(found)
+    framing, length = _request_framing(found.get(Kind.CONTENT_LENGTH, []), found.get(Kind.TRANSFER_ENCODING, []), minor)
     return RequestFacts(
-        fields=fields,
-        framing=framing,
-        length=length,
-        host=_check_host(hosts, minor),
-        options=named,
-        upgrade=_upgrade(upgrades, named, minor),
-        expects_continue=_check_expect(expectations, minor),
-        wants_trailers=te and b"te" in named,
-        keep_alive=b"close" not in named and (minor == 1 or b"keep-alive" in named),
+        fields,
+        framing,
+        length,
+        _check_host(found.get(Kind.HOST, []), minor),
+        options,
+        _upgrade(found.get(Kind.UPGRADE, []), options, minor) if Kind.UPGRADE in found else None,
+        _check_expect(found[Kind.EXPECT], minor) if Kind.EXPECT in found else False,
+        b"te" in options and any(b"trailers" in tokens(value) for value in found.get(Kind.TE, ())),
+        b"close" not in options and (minor == 1 or b"keep-alive" in options),
     )
+
+
+def _options(found: dict[Kind, list[bytes]]) -> frozenset[bytes]:
+    """The members of all Connection fields. Raises MalformedRequest if one is not a token."""
+    values = found.get(Kind.CONNECTION)
+    return _parse_options(b",".join(values)) if values else _NO_OPTIONS
+
+
+@lru_cache(maxsize=256)
+def _parse_options(value: bytes) -> frozenset[bytes]:
+    options = frozenset(tokens(value))
+    if any(_TOKEN.match(option) is None for option in options):
+        raise MalformedRequest("The Connection field holds something that is not a token.")
+    return options
 
 
 def _check_host(hosts: list[bytes], minor: int) -> bytes | None:
@@ -132,11 +134,6 @@ def _check_host(hosts: list[bytes], minor: int) -> bytes | None:
     if not valid_host(hosts[0]):
         raise MalformedRequest("The Host field is not a host with an optional port.")
     return hosts[0]
-
-
-def _check_options(options: list[bytes]) -> None:
-    if any(_TOKEN.match(option) is None for option in options):
-        raise MalformedRequest("The Connection field holds something that is not a token.")
 
 
 def _request_framing(lengths: list[bytes], codings: list[bytes], minor: int) -> tuple[Framing, int]:
@@ -159,16 +156,18 @@ def _request_framing(lengths: list[bytes], codings: list[bytes], minor: int) -> 
     return (Framing.LENGTH, length) if length else (Framing.NONE, 0)
 
 
-def _upgrade(protocols: list[bytes], options: frozenset[bytes], minor: int) -> bytes | None:
+def _upgrade(values: list[bytes], options: frozenset[bytes], minor: int) -> bytes | None:
     """The Upgrade value to pass on. HTTP/2 over cleartext is not offered (RFC 9113 section 3.1), nor is any in 1.0."""
     if not minor or b"upgrade" not in options:
         return None
+    protocols = (part.strip(b" \t") for value in values for part in value.split(b","))
     wanted = [protocol for protocol in protocols if protocol and not protocol.lower().startswith(b"h2")]
     return b", ".join(wanted) or None
 
 
-def _check_expect(expectations: list[bytes], minor: int) -> bool:
+def _check_expect(values: list[bytes], minor: int) -> bool:
     """RFC 9110 section 10.1.1: an unknown expectation is 417; one in HTTP/1.0 is ignored."""
+    expectations = [member for value in values for member in tokens(value)]
     if not minor or not expectations:
         return False
     if any(expectation != b"100-continue" for expectation in expectations):
@@ -184,33 +183,27 @@ def read_response(line: StatusLine, block: bytes) -> ResponseFacts:
         raise MalformedResponse(f"The header fields are malformed: {error}.") from None
     except HeadTooLarge:
         raise MalformedResponse("More than 512 header fields.") from None
-    lengths: list[bytes] = []
-    codings: list[bytes] = []
-    options: list[bytes] = []
-    has_date = has_request_id = False
+    found: dict[Kind, list[bytes]] = {}
     for name, value in fields:
-        key = name.lower()
-        if key == b"content-length":
-            lengths.append(value)
-        elif key == b"transfer-encoding":
-            codings.append(value)
-        elif key == b"connection":
-            options += tokens(value)
-        elif key == b"date":
-            has_date = True
-        elif key == b"x-request-id":
-            has_request_id = True
-    framing, length = _response_framing(lengths, codings, line.minor)
-    named = frozenset(options)
+        kind = kind_of(name)
+        if kind is not _PLAIN:
+            found.setdefault(kind, []).append(value)
+    try:
+        options = _options(found)
+    except MalformedRequest as error:
+        raise MalformedResponse(error.detail) from None
+    framing, length = _response_framing(
+        found.get(Kind.CONTENT_LENGTH, []), found.get(Kind.TRANSFER_ENCODING, []), line.minor
+    )
     return ResponseFacts(
-        line=line,
-        fields=fields,
-        framing=framing,
-        length=length,
-        options=named,
-        keep_alive=b"close" not in named and (line.minor == 1 or b"keep-alive" in named),
-        has_date=has_date,
-        has_request_id=has_request_id,
+        line,
+        fields,
+        framing,
+        length,
+        options,
+        b"close" not in options and (line.minor == 1 or b"keep-alive" in options),
+        Kind.DATE in found,
+        Kind.REQUEST_ID in found,
     )
 
 

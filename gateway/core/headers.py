@@ -5,25 +5,22 @@ Order, case and multiplicity of all other fields stay as they are: fields are a 
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from gateway.core.errors import LoopDetected
+from gateway.core.fields import Kind, kind_of
 from gateway.core.framing import Framing, RequestFacts, ResponseFacts, tokens
-from gateway.core.heads import Field
 
-# Fields for one hop only. Proxy-Authorization would be for us, TE and Trailer are written anew where they apply.
-_HOP_BY_HOP = frozenset(
-    b"connection keep-alive proxy-connection te trailer transfer-encoding upgrade http2-settings proxy-authorization "
-    b"proxy-authenticate proxy-authentication-info".split()
-)
 # A Connection field must not be able to remove these (they frame, route or authenticate the message).
 _NEVER_NOMINATED = frozenset(
     b"host content-length content-type authorization cookie set-cookie x-forwarded-for x-forwarded-host "
     b"x-forwarded-proto forwarded via idempotency-key date expect".split()
 )
-# Backends may trust these, so a client may not send them past us; a CGI-style reader takes '_' for '-'.
-_FORWARDING = frozenset(
-    b"x-forwarded-for x-forwarded-host x-forwarded-proto x-forwarded-port x-real-ip forwarded".split()
+_PLAIN = Kind.PLAIN
+# Kinds that never travel on as they came: the gateway writes its own, or nobody may have them.
+_DROPPED = frozenset(
+    (Kind.CONNECTION, Kind.UPGRADE, Kind.TE, Kind.HOP, Kind.TRANSFER_ENCODING, Kind.SPOOFED, Kind.OURS)
 )
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~+/=:-]{1,128}\Z")
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z")
@@ -65,53 +62,54 @@ def request_block(
     """
     named = authority or facts.host
     host = named or nameless
-    kept: list[Field] = []
+    parts: list[bytes] = [] if facts.host else [b"Host", b": ", host, b"\r\n"]
+    seen: dict[Kind, bytes] = {}
     chain = _Chain()
-    request_id: bytes | None = None
-    origin: bytes | None = None
-    max_forwards: int | None = None
-    traced = has_key = host_sent = wants_decision = False
     nominated = facts.options - _NEVER_NOMINATED
     for name, value in facts.fields:
-        key = name.lower()
-        plain = key.replace(b"_", b"-") if b"_" in key else key
-        if key in _HOP_BY_HOP or key in nominated:
+        kind = kind_of(name)
+        if nominated and name.lower() in nominated:
             continue
-        if plain.startswith(b"x-gateway-"):
-            wants_decision = wants_decision or key == b"x-gateway-explain"
-        elif plain in _FORWARDING:
-            chain.add(plain if plain == key else b"", value)
-        elif key == b"host":
-            kept.append((name, host))
-            host_sent = True
-        elif key == b"content-length":
-            if facts.framing is not Framing.CHUNKED:
-                kept.append((name, value))
-        elif key == b"x-request-id":
-            if request_id is None and _REQUEST_ID.match(value):
-                request_id = value
-                kept.append((name, value))
-        elif key == b"traceparent":
-            if not traced and _TRACEPARENT.match(value):
-                traced = True
-                kept.append((name, value))
-        else:
-            if key == b"via":
-                _check_loop(value, hop.name)
-            elif key == b"idempotency-key":
-                has_key = True
-            elif key == b"origin":
-                origin = value
-            elif key == b"max-forwards":
-                max_forwards = int(value) if value.isdigit() and len(value) < 10 else None
-            elif key == b"expect" and not (pass_expect and facts.expects_continue):
+        if kind is not _PLAIN:
+            if kind in _DROPPED:
                 continue
-            kept.append((name, value))
-    if not host_sent:
-        kept.insert(0, (b"Host", host))
-    kept += _own_fields(facts, hop, chain, named, minor)
-    lines = b"".join([b"%b: %b\r\n" % pair for pair in kept])
-    return RequestBlock(lines, request_id, traced, has_key, origin, max_forwards, wants_decision)
+            if kind is Kind.FORWARDING:
+                chain.add(name.lower(), value)
+                continue
+            if kind is Kind.HOST:
+                parts += (name, b": ", host, b"\r\n")
+                continue
+            if kind is Kind.VIA:
+                _check_loop(value, hop.name)
+            elif _withheld(kind, value, seen, facts, pass_expect=pass_expect):
+                continue
+            seen[kind] = value
+        parts += (name, b": ", value, b"\r\n")
+    parts.append(_own_fields(facts, hop, chain, named, minor))
+    left = seen.get(Kind.MAX_FORWARDS, b"")
+    return RequestBlock(
+        b"".join(parts),
+        seen.get(Kind.REQUEST_ID),
+        Kind.TRACEPARENT in seen,
+        Kind.IDEMPOTENCY_KEY in seen,
+        seen.get(Kind.ORIGIN),
+        int(left) if left.isdigit() and len(left) < 10 else None,
+        Kind.EXPLAIN in seen,
+    )
+
+
+def _withheld(kind: Kind, value: bytes, seen: dict[Kind, bytes], facts: RequestFacts, *, pass_expect: bool) -> bool:
+    """Whether a field of a special kind stays here."""
+    if kind is Kind.REQUEST_ID:
+        return kind in seen or _REQUEST_ID.match(value) is None
+    if kind is Kind.TRACEPARENT:
+        return kind in seen or _TRACEPARENT.match(value) is None
+    if kind is Kind.EXPECT:
+        return not (pass_expect and facts.expects_continue)
+    if kind is Kind.EXPLAIN:
+        seen[kind] = value
+        return True
+    return kind is Kind.CONTENT_LENGTH and facts.framing is Framing.CHUNKED
 
 
 class _Chain:
@@ -144,28 +142,40 @@ def _check_loop(via: bytes, name: bytes) -> None:
             raise LoopDetected("This request has been through this gateway before.")
 
 
-def _own_fields(facts: RequestFacts, hop: Hop, chain: _Chain, host: bytes | None, minor: int) -> list[Field]:
+def _own_fields(facts: RequestFacts, hop: Hop, chain: _Chain, host: bytes | None, minor: int) -> bytes:
+    if hop.trusted_hops and (chain.forwarded_for or chain.forwarded or chain.host or chain.proto):
+        lines = _forwarding_behind(hop, chain, host, minor)
+    else:
+        lines = _forwarding(hop, host, minor)
+    if facts.framing is Framing.CHUNKED:
+        lines += b"Transfer-Encoding: chunked\r\n"
+    if facts.upgrade:
+        lines += b"Connection: Upgrade\r\nUpgrade: %b\r\n" % facts.upgrade
+    elif facts.wants_trailers:
+        lines += b"Connection: TE\r\nTE: trailers\r\n"
+    return lines
+
+
+@lru_cache(maxsize=1024)
+def _forwarding(hop: Hop, host: bytes | None, minor: int) -> bytes:
+    return _forwarding_behind(hop, _Chain(), host, minor)
+
+
+def _forwarding_behind(hop: Hop, chain: _Chain, host: bytes | None, minor: int) -> bytes:
+    """Via, the de-facto X-Forwarded-* and RFC 7239's Forwarded, behind what trusted proxies have said."""
     trusted = hop.trusted_hops
-    forwarded_for = chain.forwarded_for[-trusted:] if trusted else []
-    forwarded = chain.forwarded[-trusted:] if trusted else []
-    outer_host = (trusted and chain.host) or host
-    proto = (trusted and chain.proto) or hop.scheme
+    outer_host = chain.host or host
+    proto = chain.proto or hop.scheme
     hop_host = b"host=%b;" % _quoted(outer_host) if outer_host else b""
-    forwarded.append(b"for=%b;%bproto=%b" % (_node(hop.peer), hop_host, _quoted(proto)))
+    ours = b"for=%b;%bproto=%b" % (_node(hop.peer), hop_host, _quoted(proto))
     own = [
         (b"Via", b"1.%d %b" % (minor, hop.name)),
-        (b"X-Forwarded-For", b", ".join([*forwarded_for, hop.peer])),
+        (b"X-Forwarded-For", b", ".join([*chain.forwarded_for[-trusted or len(chain.forwarded_for) :], hop.peer])),
         *([(b"X-Forwarded-Host", outer_host)] if outer_host else []),
         (b"X-Forwarded-Proto", proto),
-        (b"Forwarded", b", ".join(forwarded)),
+        (b"Forwarded", b", ".join([*chain.forwarded[-trusted or len(chain.forwarded) :], ours])),
     ]
-    if facts.framing is Framing.CHUNKED:
-        own.append((b"Transfer-Encoding", b"chunked"))
-    if facts.upgrade:
-        own += [(b"Connection", b"Upgrade"), (b"Upgrade", facts.upgrade)]
-    elif facts.wants_trailers:
-        own += [(b"Connection", b"TE"), (b"TE", b"trailers")]
-    return own
+    return b"".join(b"%b: %b\r\n" % pair for pair in own)
 
 
 def _node(peer: bytes) -> bytes:
@@ -187,13 +197,13 @@ def response_lines(facts: ResponseFacts, backend: bytes, received_by: bytes, *, 
     """
     line = facts.line
     nominated = facts.options - _NEVER_NOMINATED
-    kept = [b"HTTP/1.1 %d %b\r\n" % (line.status, line.reason)]
+    parts = [b"HTTP/1.1 %d %b\r\n" % (line.status, line.reason)]
     for name, value in facts.fields:
-        key = name.lower()
-        if key in _HOP_BY_HOP or key in nominated or key.startswith(b"x-gateway-"):
+        kind = kind_of(name)
+        if nominated and name.lower() in nominated:
             continue
-        if key == b"content-length" and not framed:
+        if kind is not _PLAIN and (kind in _DROPPED or (kind is Kind.CONTENT_LENGTH and not framed)):
             continue
-        kept.append(b"%b: %b\r\n" % (name, value))
-    kept.append(b"Via: 1.%d %b\r\nX-Gateway-Backend: %b\r\n" % (line.minor, received_by, backend))
-    return b"".join(kept)
+        parts += (name, b": ", value, b"\r\n")
+    parts.append(b"Via: 1.%d %b\r\nX-Gateway-Backend: %b\r\n" % (line.minor, received_by, backend))
+    return b"".join(parts)

@@ -25,6 +25,8 @@ _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ([^\x00-\x20\x
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?\r\n")
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")
 _PLAUSIBLE_START = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}(?: [^\x00-\x1f\x7f]*)?(?:\r|\r\n(?:.|\n|\r)*)?\Z")
+# The usual case in one look: origin form, HTTP/1.1, nothing percent-encoded in the path.
+_USUAL_LINE = re.compile(rb"([A-Z]{3,7}) ((/[^\x00-\x20\x7f#\\?%]*)(?:\?[^\x00-\x20\x7f#\\]*)?) HTTP/1\.1\r\n")
 MAX_FIELDS = 128
 
 
@@ -55,7 +57,7 @@ class _FieldCollector:
         self.fields: list[Field] = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.fields.append((name, value.rstrip(b" \t")))
+        self.fields.append((name, value))
 
 
 def parse_request_line(head: bytes) -> RequestLine:
@@ -70,6 +72,13 @@ def parse_request_line(head: bytes) -> RequestLine:
         raise NotImplementedHere("This is a reverse proxy: there is no CONNECT.")
     # Any later 1.x is read as 1.1 (RFC 9110 section 2.5).
     return RequestLine(method, target, 0 if minor == b"0" else 1, found.end())
+
+
+def usual_request_line(head: bytes) -> tuple[bytes, bytes, bytes, int] | None:
+    """Method, target, path and the offset of the first field line, if the line is of the usual kind; else None, and
+    parse_request_line and gateway.core.target decide what it is."""
+    found = _USUAL_LINE.match(head)
+    return None if found is None or found[1] == b"CONNECT" else (found[1], found[2], found[3], found.end())
 
 
 def parse_status_line(head: bytes) -> StatusLine:
@@ -95,6 +104,9 @@ def parse_fields(block: bytes, *, limit: int = MAX_FIELDS) -> list[Field]:
         raise ValueError(str(error)) from None
     if len(collector.fields) > limit:
         raise HeadTooLarge(f"More than {limit} header fields.")
+    if b" \r\n" in block or b"\t\r\n" in block:
+        # llhttp takes the space before a value away, not the one behind it (RFC 9112 section 5.1).
+        return [(name, value.rstrip(b" \t")) for name, value in collector.fields]
     return collector.fields
 
 

@@ -69,21 +69,14 @@ class AccessLog:
 
 
 def access_line(
-    *,
-    time: float,
-    request_id: bytes,
-    method: bytes,
-    route: str,
-    backend: str,
-    reason: str,
-    status: int,
-    seconds: float,
-    received: int,
-    sent: int,
+    wall: str, request_id: bytes, method: bytes, labels: tuple[str, str, str], status: int, microseconds: int, size: str
 ) -> str:
-    """One line. Every value is a number, a checked token or one of our own words, so nothing needs escaping."""
+    """One line: `labels` are route, backend and the decision's reason, `size` the bytes in and out.
+
+    Every value is a number, a checked token or one of our own words, so nothing needs escaping.
+    """
+    route, backend, reason = labels
     return (
-        f'{{"time":{time:.2f},"id":"{request_id.decode()}","method":"{method.decode()}","route":"{route}",'
-        f'"backend":"{backend}","reason":"{reason}","status":{status},"ms":{seconds * 1000:.2f},'
-        f'"in":{received},"out":{sent}}}\n'
+        f'{{"time":{wall},"id":"{request_id.decode()}","method":"{method.decode()}","route":"{route}",'
+        f'"backend":"{backend}","reason":"{reason}","status":{status},"us":{microseconds},{size}}}\n'
     )

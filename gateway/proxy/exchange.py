@@ -73,8 +73,7 @@ class Exchange:
     def __init__(self, client: "ClientConnection", received: Received) -> None:
         self.client = client
         self.service = client.service
-        self.method, target, self.minor, facts, self.block, self.route = received
-        self.target = target.raw
+        self.method, self.target, _, self.minor, facts, self.block, self.route = received
         self.framing = facts.framing
         self.upgrade = facts.upgrade
         self.started = perf_counter()
@@ -96,7 +95,8 @@ class Exchange:
     # 2, 3: route and decision ----------------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Go to the route's backend, or wait for as much of the body as the decision needs."""
+        """Go to the route's backend, or wait for as much of the body as the decision needs. A request without a body
+        needs no beginning, only its end."""
         if self.route.flag is None:
             self._decision = _BY_ROUTE[self.route.backend]
             self._send(self.route.backend)
@@ -186,6 +186,8 @@ class Exchange:
         """The request is complete."""
         self.request_done = True
         self._ended = trailers
+        if self.framing is Framing.NONE:
+            self.begin()
         if self._peeking:
             self._decide(complete=True)
         elif self.upstream is not None and self.framing is Framing.CHUNKED:
@@ -386,15 +388,12 @@ class Exchange:
         if service.access_log.enabled:
             service.access_log.add(
                 access_line(
-                    time=service.clock.wall,
-                    request_id=self.request_id,
-                    method=self.method,
-                    route=self.route.name,
-                    backend=backend,
-                    reason=self._decision.reason,
-                    status=self.status,
-                    seconds=seconds,
-                    received=self.received,
-                    sent=self.sent,
+                    service.clock.wall,
+                    self.request_id,
+                    self.method,
+                    (self.route.name, backend, self._decision.reason),
+                    self.status,
+                    int(seconds * 1e6),
+                    f'"in":{self.received},"out":{self.sent}',
                 )
             )

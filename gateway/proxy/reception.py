@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from gateway.core.errors import HeadTooLarge, TargetTooLong
 from gateway.core.framing import RequestFacts, read_request
 from gateway.core.headers import Hop, RequestBlock, request_block
-from gateway.core.heads import check_unfinished, parse_request_line
+from gateway.core.heads import check_unfinished, parse_request_line, usual_request_line
 from gateway.core.routes import Route
-from gateway.core.target import Target, parse_target
+from gateway.core.target import parse_target
 
 if TYPE_CHECKING:
     from gateway.proxy.service import Service
@@ -21,7 +21,8 @@ class Received(NamedTuple):
     """A checked request head and its route."""
 
     method: bytes
-    target: Target
+    target: bytes  # as it is sent to the backend
+    path: bytes  # decoded, for routing
     minor: int
     facts: RequestFacts
     block: RequestBlock
@@ -47,26 +48,33 @@ class Reception:
     def read(self, head: bytes) -> Received:
         """A complete head, with its empty line. Raises ClientFault."""
         self._check_size(head)
-        method, raw, minor, end = parse_request_line(head)
-        target = parse_target(method, raw)
+        authority = None
+        usual = usual_request_line(head)
+        if usual is not None:
+            method, target, path, end = usual
+            minor = 1
+        else:
+            method, raw, minor, end = parse_request_line(head)
+            target, path, authority = parse_target(method, raw)
         service = self._service
-        route = service.routes.match(method, target.path)
+        route = service.routes.match(method, path)
         block = head[end:]
-        if block == self._memo_block and self._memo is not None and minor and target.authority is None:
-            return Received(method, target, minor, *self._memo, route)
+        if block == self._memo_block and self._memo is not None and minor and authority is None:
+            facts, lines = self._memo
+            return Received(method, target, path, minor, facts, lines, route)
         facts = read_request(block, minor)
         lines = request_block(
             facts,
             self._hop,
             minor,
-            authority=target.authority,
+            authority=authority,
             nameless=service.pools[route.backend].address.authority,
             # On a flagged route the gateway wants the body itself, so it answers the expectation by itself.
             pass_expect=route.flag is None,
         )
-        if minor and target.authority is None and not facts.expects_continue:
+        if minor and authority is None and not facts.expects_continue:
             self._memo_block, self._memo = block, (facts, lines)
-        return Received(method, target, minor, facts, lines, route)
+        return Received(method, target, path, minor, facts, lines, route)
 
     def _check_size(self, head: bytes) -> None:
         config, size = self._service.config, len(head)

@@ -146,7 +146,7 @@ class ClientConnection(asyncio.Protocol):
     def _begin(self, head: bytes) -> None:
         """Check a complete head and start its exchange."""
         received = self._reception.read(head)
-        if received.target.path == HEALTH_PATH:
+        if received.path == HEALTH_PATH:
             own.answer_health(self, received)
             return
         left = received.block.max_forwards
@@ -165,7 +165,6 @@ class ClientConnection(asyncio.Protocol):
         if framing is Framing.NONE:
             self.stage = Stage.WAITING
             self.deadline = self.service.clock.now + route.first_byte
-            exchange.begin()
             exchange.request_end(())
             return
         self.stage = Stage.BODY

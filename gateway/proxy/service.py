@@ -32,7 +32,7 @@ class Clock:
     def tick(self) -> None:
         """Set to the present. Called by the sweeper."""
         self.now = time.monotonic()
-        self.wall = time.time()
+        self.wall = f"{time.time():.1f}"
         self.date = formatdate(usegmt=True).encode("ascii")
 
 
