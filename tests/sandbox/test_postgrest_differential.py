@@ -12,7 +12,8 @@ import pytest
 from sandbox.running import RunningSandbox
 from sandbox.settings import SandboxSettings
 from tests.sandbox import real_postgrest
-from tests.sandbox.postgrest_corpus import CASES, CHUNK, JOB, USER, Case
+from tests.sandbox.corpus import CASES
+from tests.sandbox.corpus.case import CHUNK, JOB, USER, Case
 
 SQL = Path(__file__).with_name("differential.sql")
 MAX_ROWS = 25
