@@ -217,7 +217,7 @@ def render_section(section: SectionName, values: Section) -> str:
     parts = []
     for name in FIELDS[section]:
         value = values[name]
-        label = f"**{name.replace('_', ' ').title()}:**"
+        label = f"**{name.replace('_', ' ').title().replace('Ai ', 'AI ')}:**"
         if isinstance(value, list):
             parts.append("\n".join([label, *(f"- {item}" for item in value or [NOT_ENOUGH_DATA])]))
         else:

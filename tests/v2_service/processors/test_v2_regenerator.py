@@ -46,7 +46,9 @@ def test_a_repaired_answer_is_taken_only_if_it_is_better_and_has_lost_nothing() 
     first = answer({**GOOD, "identity": {"ai_name": "AI", "archetype": "Quiet Builder"}})
     assert better_answer(first, None) is first
     assert better_answer(first, answer(GOOD)).problems == ()
-    assert better_answer(first, answer({"identity": GOOD["identity"]})) is first
+    flawless_but_forgetful = answer({**GOOD, "soul": {}, "user": {}})
+    assert flawless_but_forgetful.problems == ()
+    assert better_answer(first, flawless_but_forgetful) is first
     assert better_answer(first, first) is first
 
 

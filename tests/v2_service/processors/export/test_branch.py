@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,14 +63,11 @@ def test_parents_that_only_list_their_children_are_found() -> None:
     assert active_branch(loose, "b") == ["r", "a", "b"]
 
 
-def test_of_several_roots_the_one_with_the_newest_message_counts() -> None:
-    two = graph(
-        node("r1", None, ["a"]),
-        node("a", "r1", [], said("a", 5)),
-        node("r2", None, ["b"]),
-        node("b", "r2", [], said("b", 3)),
-    )
-    assert active_branch(two, None) == ["r1", "a"]
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_several_roots_the_one_with_the_newest_message_counts(order: int) -> None:
+    trees = [node("r1", None, ["a"]), node("a", "r1", [], said("a", 5)), node("r2", None, ["b"])]
+    trees.append(node("b", "r2", [], said("b", 3)))
+    assert active_branch(graph(*trees[::order]), None) == ["r1", "a"]
 
 
 def test_an_empty_stray_root_never_wins() -> None:

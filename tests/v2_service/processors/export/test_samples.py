@@ -60,6 +60,12 @@ def test_a_file_that_is_not_json_is_refused_with_a_sentence(name: str) -> None:
         read(SAMPLES / name)
 
 
+def test_the_report_lists_its_reasons_in_order() -> None:
+    dropped = read(SAMPLES / "many_content_types.json")[1].to_json()["dropped"]
+    assert isinstance(dropped, dict)
+    assert list(dropped) == sorted(dropped)
+
+
 def test_the_branch_of_an_edited_question_is_the_one_current_node_names() -> None:
     (conversation,), _ = read(SAMPLES / "edited_branch.json")
     assert "How do I write a function in JavaScript?" in [message.text for message in conversation.messages]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from v2_service.contract import JsonValue
@@ -23,6 +25,16 @@ def test_l_52_and_l_60_a_time_comes_out_as_aware_utc(value: JsonValue, expected:
     moment = parse_time(value)
     assert moment is not None
     assert moment.isoformat() == expected
+
+
+def test_l_60_a_naive_time_is_utc_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        moment = parse_time("2023-11-14T22:13:20")
+    time.tzset()
+    assert moment is not None
+    assert moment.isoformat() == "2023-11-14T22:13:20+00:00"
 
 
 @pytest.mark.parametrize(
