@@ -69,7 +69,11 @@ def entries(knowledge: Knowledge, name: str, record: Fact | None) -> Sequence[st
     if isinstance(measured, list):
         return measured
     topics = topics_of(name)
-    texts = knowledge.facts.lines(*topics) if topics and topics[0] in _DETAILED else knowledge.facts.texts(*topics)
+    texts = (
+        knowledge.facts.lines(*topics)
+        if set(topics) & _DETAILED and len(topics) == 1
+        else knowledge.facts.texts(*topics)
+    )
     if not texts and measured and measured != UNKNOWN:
         return [measured]
     return texts

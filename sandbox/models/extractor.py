@@ -38,6 +38,8 @@ _TAIL = re.compile(
     re.IGNORECASE,
 )
 _REASON = re.compile(r"\b(?:because|since|so that|as it|due to)\b[^.;]{3,160}", re.I)
+# How an interest is followed is not part of its name.
+_DETOUR = re.compile(r"\s+(?:coming from|through|by|so far)\b.*$", re.I)
 _SUBJECT = re.compile(
     r"^(?:so |ok |well |hey |hi |hello |please |can you |could you )*"
     r"(?:what (?:is|are|'s)|explain|tell me about|how to|teach me(?: about)?|help me (?:with|understand))\s+"
@@ -112,6 +114,8 @@ def _fact(rule: Rule, match: re.Match[str], sentence: Sentence, before: Sentence
         detail = _context(sentence, before)
     elif rule.topic is Topic.PROJECT:
         text, detail = _project_name(text), sentence.text[:LONGEST_FACT]
+    elif rule.topic is Topic.INTEREST:
+        text = _DETOUR.sub("", text)
     start = sentence.start + match.start()
     return Fact(rule.topic, text[:LONGEST_FACT], detail, "", source, start, sentence.start + match.end())
 

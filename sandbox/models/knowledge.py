@@ -71,9 +71,9 @@ class Knowledge:
         if isinstance(handed, str) and handed:
             return handed
         trait = self.style.traits[0].title() if self.style.sentences else "Quiet"
-        jobs = self.facts.texts(Topic.OCCUPATION)
+        jobs = [text for text in self.facts.texts(Topic.OCCUPATION) if not text.startswith("works at")]
         last = re.findall(r"[A-Za-z]{4,}", re.split(r" (?:at|for|with|in) ", jobs[0])[0]) if jobs else []
-        if last and not jobs[0].startswith("works at"):
+        if last:
             return f"{trait} {last[-1].title()}"
         interests = [text for text in self.facts.texts(Topic.INTEREST) if re.fullmatch(r"[A-Za-z][\w+#-]{2,20}", text)]
         return f"{trait} {interests[0].title()} Explorer" if interests else f"{trait} Conversationalist"

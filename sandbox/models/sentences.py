@@ -24,6 +24,7 @@ class Sentence:
 
     @property
     def end(self) -> int:
+        """The place behind its last character."""
         return self.start + len(self.text)
 
 

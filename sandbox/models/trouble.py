@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from abc import abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar  # Any: FastAPI types its own route handlers with it
@@ -48,13 +49,13 @@ class StandInRoute(APIRoute):
 
         return handle
 
+    @abstractmethod
     def error(self, error: ModelError) -> Response:
         """The error in this API's shape."""
-        raise NotImplementedError
 
+    @abstractmethod
     def headers(self, verdict: Verdict) -> Mapping[str, str]:
         """Headers of every answer, errors included."""
-        raise NotImplementedError
 
 
 class AnthropicRoute(StandInRoute):
@@ -63,10 +64,12 @@ class AnthropicRoute(StandInRoute):
     area = "anthropic"
 
     def error(self, error: ModelError) -> Response:
+        """{"type": "error", "error": {"type", "message"}}, with retry-after where the error has one."""
         body = {"type": "error", "error": {"type": error.anthropic, "message": error.message}}
         return JSONResponse(body, error.status, _retry_after(error))
 
     def headers(self, verdict: Verdict) -> Mapping[str, str]:
+        """A request id, and the state of the rate limit where there is one."""
         headers = {"request-id": f"req_{secrets.token_hex(12)}", "anthropic-organization-id": "sandbox"}
         if verdict.limit:
             reset = datetime.now(UTC) + timedelta(seconds=verdict.reset_seconds)
@@ -82,10 +85,12 @@ class BedrockRoute(StandInRoute):
     area = "bedrock"
 
     def error(self, error: ModelError) -> Response:
+        """{"message"}, and the name in `x-amzn-errortype`."""
         headers = {"x-amzn-errortype": error.bedrock, **_retry_after(error)}
         return JSONResponse({"message": error.message}, error.bedrock_status, headers)
 
     def headers(self, verdict: Verdict) -> Mapping[str, str]:
+        """A request id."""
         return {"x-amzn-requestid": secrets.token_hex(16)}
 
 
