@@ -19,7 +19,7 @@ from v2_service.processors.errors import (
 )
 from v2_service.processors.export import DropReason, DropReport, ExportLimits, iter_conversations
 from v2_service.processors.fact_extractor import extraction_request, facts_from_reply, parse_facts, smaller_chunks
-from v2_service.processors.facts import Category, Fact, Facts, FactSource
+from v2_service.processors.facts import Category, Fact, Facts, FactSource, join_facts
 from v2_service.processors.full_pass import (
     Evidence,
     FullPassSettings,
@@ -56,7 +56,7 @@ from v2_service.processors.reduce import (
 )
 from v2_service.processors.sampling import ConversationSampler, Sample, SamplingSettings, sample_conversations
 from v2_service.processors.sections import Sections, SectionsAnswer, read_sections
-from v2_service.processors.soulprint import legacy_profile, soulprint_text
+from v2_service.processors.soulprint import legacy_profile, memory_log, soulprint_text
 from v2_service.processors.tokens import estimate_tokens
 from v2_service.processors.v2_regenerator import (
     REGENERATION_SAMPLING,
@@ -114,9 +114,11 @@ __all__ = [
     "facts_from_reply",
     "fallback_memory",
     "iter_conversations",
+    "join_facts",
     "label_of",
     "legacy_profile",
     "memory_from_reply",
+    "memory_log",
     "memory_request",
     "next_step",
     "parse_facts",
