@@ -29,7 +29,10 @@ def mismatch(value: JsonValue, schema: JsonObject, path: str = "the answer") -> 
     if isinstance(allowed, list) and not any(TYPES[str(name)](value) for name in allowed):
         return f"{path} is not of type {' or '.join(map(str, allowed))}"
     enum = schema.get("enum")
-    if isinstance(enum, list) and value not in enum:
+    # True equals 1 in Python.
+    if isinstance(enum, list) and not any(
+        value == one and isinstance(value, bool) == isinstance(one, bool) for one in enum
+    ):
         return f"{path} is none of the allowed values"
     if isinstance(value, dict):
         return _object_mismatch(value, schema, path)

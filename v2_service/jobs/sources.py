@@ -73,6 +73,7 @@ def messages_of(content: str) -> list[Message]:
     """A chunk's text as messages. Lines of tools are left out; text before the first speaker is the heading."""
     messages: list[Message] = []
     role: Role | None = None
+    spoken = False
     lines: list[str] = []
 
     def close() -> None:
@@ -86,10 +87,11 @@ def messages_of(content: str) -> list[Message]:
             lines.append(line)
             continue
         close()
+        spoken = True
         name = speaker[1].lower()
         role = "user" if name == "user" else "assistant" if name == "assistant" else None
         lines = [line[speaker.end() :]]
     close()
-    if not messages and content.strip():
+    if not spoken and content.strip():
         messages.append(Message("user", content.strip()))
     return messages

@@ -1,0 +1,102 @@
+"""The staged generation against a real database: repeatable steps, checked writes, one switch."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.v2_service.adapters.conftest import Taken
+from tests.v2_service.stubs import chunk
+from v2_service.contract import Tier
+from v2_service.errors import StaleRun, StoreRefused
+
+NOW = datetime(2024, 6, 1, tzinfo=UTC)
+VECTOR = [0.6, 0.8] + [0.0] * 1022
+
+
+async def test_staging_again_doubles_nothing(taken: Taken) -> None:
+    chunks, lease = taken.services.chunks, taken.lease
+    made = [chunk(0), chunk(1), chunk(0, "tier text", Tier.MICRO), chunk(0, "nul\x00 and \ud800", Tier.MACRO)]
+    for _ in range(2):
+        await chunks.stage(lease, made, NOW)
+    counts = await chunks.staged(lease)
+    assert {name: counts[name] for name in ("chunks", "medium", "micro", "macro")} == {
+        "chunks": 4,
+        "medium": 2,
+        "micro": 1,
+        "macro": 1,
+    }
+    assert [row.chunk for row in await chunks.medium(lease, -1, 10)] == made[:2]
+
+
+async def test_pages_go_by_key_so_that_every_chunk_is_embedded_once(taken: Taken) -> None:
+    chunks, lease = taken.services.chunks, taken.lease
+    await chunks.stage(lease, [chunk(position) for position in range(25)], NOW)
+    after, pages = None, []
+    while page := await chunks.unembedded(lease, after, 10):
+        await chunks.write_embeddings(lease, {row.id: VECTOR for row in page})
+        after = page[-1].id
+        pages.append(len(page))
+    assert pages == [10, 10, 5]
+    assert await chunks.unembedded(lease, None, 10) == []
+
+
+async def test_a_lost_or_misfit_embedding_raises(taken: Taken) -> None:
+    chunks, lease = taken.services.chunks, taken.lease
+    with pytest.raises(StoreRefused, match="0 of 1"):
+        await chunks.write_embeddings(lease, {"00000000-0000-4000-8000-000000000000": VECTOR})
+    await chunks.stage(lease, [chunk(0)], NOW)
+    [row] = await chunks.unembedded(lease, None, 1)
+    with pytest.raises(StoreRefused):
+        await chunks.write_embeddings(lease, {row.id: VECTOR[:768]})
+
+
+async def test_the_switch_replaces_everything_at_once_and_may_be_repeated(taken: Taken) -> None:
+    services, lease = taken.services, taken.lease
+    old = {"user_id": lease.user_id, "conversation_id": "old", "content": "old", "created_at": NOW.isoformat()}
+    await services.rest.insert("conversation_chunks", old, on_conflict="id")
+    await services.chunks.stage(lease, [chunk(0), chunk(1)], NOW)
+    for _ in range(2):
+        assert await services.chunks.switch(lease, {"import_status": "complete"}) == 2
+    rows = await services.rest.select(
+        "conversation_chunks", {"user_id": f"eq.{lease.user_id}", "order": "conversation_id"}
+    )
+    assert [row["conversation_id"] for row in rows] == ["c0", "c1"]
+    profile = await services.runs.profile(lease.user_id, "total_chunks,processed_chunks,import_status")
+    assert profile == {"total_chunks": 2, "processed_chunks": 2, "import_status": "complete"}
+    proof = await services.chunks.proof(lease.run_id)
+    assert (proof["chunks"], proof["embedded"]) == (2, 0)
+
+
+async def test_a_reader_never_sees_two_generations_nor_none(taken: Taken) -> None:
+    services, lease = taken.services, taken.lease
+    old = [
+        {"user_id": lease.user_id, "conversation_id": "old", "content": "old", "created_at": NOW.isoformat()}
+        for _ in range(3)
+    ]
+    for row in old:
+        await services.rest.insert("conversation_chunks", row, on_conflict="id")
+    await services.chunks.stage(lease, [chunk(position) for position in range(300)], NOW)
+    seen: list[int] = []
+    switching = asyncio.create_task(services.chunks.switch(lease, {}))
+    while not switching.done():
+        query = {"user_id": f"eq.{lease.user_id}", "select": "conversation_id"}
+        seen.append(len(await services.rest.select("conversation_chunks", query)))
+    assert await switching == 300
+    assert set(seen) <= {3, 300}
+
+
+async def test_nothing_staged_is_never_switched_in(taken: Taken) -> None:
+    with pytest.raises(StoreRefused, match="nothing_staged"):
+        await taken.services.chunks.switch(taken.lease, {})
+
+
+async def test_a_cancelled_run_leaves_no_staged_text_behind(taken: Taken) -> None:
+    services, lease = taken.services, taken.lease
+    await services.chunks.stage(lease, [chunk(0)], NOW)
+    assert await services.runs.stop(lease.run_id, "cancelled", "x") == "cancelled"
+    assert (await services.chunks.staged(lease))["chunks"] == 0
+    with pytest.raises(StaleRun):
+        await services.chunks.stage(lease, [chunk(1)], NOW)

@@ -1,0 +1,86 @@
+"""Kept answers: a question that was paid for is never asked again in the same run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.v2_service.adapters.conftest import Taken
+from v2_service.adapters.replies import Remembering, reply_from_json, reply_to_json, request_hash
+from v2_service.contract import JsonObject, ModelReply, ModelRequest, Outcome, Usage
+from v2_service.errors import ModelUnavailable
+
+SCHEMA: JsonObject = {"type": "object"}
+REQUEST = ModelRequest("extract", "Task.", "Words.", SCHEMA, 100)
+
+
+class Counting:
+    """A model that answers with how often it was asked, or fails."""
+
+    def __init__(self, failing: bool = False) -> None:
+        self.asked = 0
+        self.failing = failing
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        self.asked += 1
+        if self.failing:
+            raise ModelUnavailable("busy")
+        return ModelReply(Outcome.OK, {"asked": self.asked}, Usage(10, 2, 1))
+
+
+async def test_an_answer_survives_the_process_that_asked(taken: Taken) -> None:
+    rest, run_id = taken.services.rest, taken.lease.run_id
+    first_model, second_model = Counting(), Counting()
+    first = await Remembering(first_model, rest, run_id).complete(REQUEST)
+    later = Remembering(second_model, rest, run_id)
+    assert await later.recall() == 1
+    assert await later.complete(REQUEST) == first
+    assert (first_model.asked, second_model.asked) == (1, 0)
+    await later.complete(replace(REQUEST, material="Other words."))
+    assert second_model.asked == 1
+    assert await taken.services.runs.usage(run_id) == {"extract": {"calls": 2, "input_tokens": 20, "output_tokens": 4}}
+
+
+async def test_within_one_execution_a_question_is_paid_for_once(taken: Taken) -> None:
+    model = Counting()
+    remembering = Remembering(model, taken.services.rest, taken.lease.run_id)
+    assert await remembering.complete(REQUEST) == await remembering.complete(REQUEST)
+    assert model.asked == 1
+
+
+async def test_a_failed_call_is_not_kept(taken: Taken) -> None:
+    remembering = Remembering(Counting(failing=True), taken.services.rest, taken.lease.run_id)
+    with pytest.raises(ModelUnavailable):
+        await remembering.complete(REQUEST)
+    assert await taken.services.runs.usage(taken.lease.run_id) == {}
+
+
+def test_all_that_shapes_an_answer_is_in_the_hash() -> None:
+    changed = [
+        replace(REQUEST, instruction="x"),
+        replace(REQUEST, material="x"),
+        replace(REQUEST, schema={}),
+        replace(REQUEST, max_tokens=1),
+    ]
+    assert len({request_hash(request) for request in [REQUEST, *changed]}) == len(changed) + 1
+    assert request_hash(REQUEST) == request_hash(replace(REQUEST))
+
+
+@given(
+    st.sampled_from(Outcome),
+    st.none() | st.dictionaries(st.text(max_size=5), st.integers() | st.booleans(), max_size=3),
+    st.builds(Usage, st.integers(0, 9), st.integers(0, 9), st.integers(0, 9)),
+)
+def test_replies_come_back_from_json_as_they_were(outcome: Outcome, data: JsonObject | None, usage: Usage) -> None:
+    storable = (
+        None
+        if data is None
+        else {key.replace("\x00", "").encode("utf-8", "replace").decode(): value for key, value in data.items()}
+    )
+    reply = ModelReply(outcome, storable, usage, "detail")
+    written = reply_to_json(reply)
+    assert isinstance(written, dict)
+    assert reply_from_json(written) == reply

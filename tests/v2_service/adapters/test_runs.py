@@ -1,0 +1,121 @@
+"""The claim, the fence and the ends of a run, against a real database."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from datetime import timedelta
+
+import pytest
+
+from sandbox.running import RunningSandbox
+from tests.v2_service.adapters.conftest import Taken
+from v2_service.adapters.runs import Request
+from v2_service.errors import StaleRun, StoreRefused, UserUnknown
+from v2_service.jobs.services import Services
+
+
+async def test_of_many_claims_at_once_one_is_accepted_and_all_answer_it(services: Services, user: str) -> None:
+    keys = [uuid.uuid4().hex for _ in range(8)]
+    claims = await asyncio.gather(*(services.runs.claim(Request(user, "b/p", idempotency_key=key)) for key in keys))
+    assert len({claim.run_id for claim in claims}) == 1
+    assert sum(claim.accepted for claim in claims) == 1
+    found = [await services.runs.get_by_key(key) for key in keys]
+    assert {run["id"] for run in found if run} == {claims[0].run_id}
+
+
+async def test_a_user_whom_nobody_knows_has_no_runs(services: Services) -> None:
+    with pytest.raises(UserUnknown):
+        await services.runs.claim(Request(str(uuid.uuid4())))
+
+
+async def test_a_second_worker_takes_the_run_and_the_first_can_write_nothing(taken: Taken) -> None:
+    services, first = taken.services, taken.lease
+    second = await services.runs.take(first.run_id)
+    assert second is not None
+    assert second.fence == first.fence + 1
+    writes = (
+        services.runs.report(first, "embed", "x", 50, {}),
+        services.runs.heartbeat(first),
+        services.runs.write_profile(first, {"soul_md": "stale"}),
+        services.chunks.stage(first, [], services.now()),
+        services.chunks.stage_existing(first),
+        services.chunks.write_embeddings(first, {}),
+        services.chunks.switch(first, {}),
+        services.runs.finish(first, {"status": "complete"}, {}),
+    )
+    for write in writes:
+        with pytest.raises(StaleRun):
+            await write
+    assert await services.runs.report(second, "embed", "x", 50, {"a": 1}) == 50
+    assert (await services.runs.profile(first.user_id, "soul_md"))["soul_md"] is None
+
+
+async def test_progress_never_goes_back_and_counts_are_merged(taken: Taken) -> None:
+    runs, lease = taken.services.runs, taken.lease
+    assert [await runs.report(lease, "s", "t", progress, {str(progress): 1}) for progress in (40, 35, 101)] == [
+        40,
+        40,
+        100,
+    ]
+    run = await runs.get(lease.run_id)
+    assert run is not None
+    assert run["counts"] == {"40": 1, "35": 1, "101": 1}
+    assert (await runs.profile(lease.user_id, "progress_percent,import_stage")) == {
+        "progress_percent": 100,
+        "import_stage": "t",
+    }
+
+
+async def test_a_profile_write_that_names_the_key_or_an_unknown_column_is_refused(taken: Taken) -> None:
+    for patch in (
+        {"user_id": str(uuid.uuid4())},
+        {"referral_code": "x"},
+        {"no_such_column": 1},
+        {"import_status": "odd"},
+    ):
+        with pytest.raises(StoreRefused):
+            await taken.services.runs.write_profile(taken.lease, patch)
+
+
+async def test_a_finished_run_can_neither_be_taken_nor_stopped_nor_finished_again(taken: Taken) -> None:
+    runs, lease = taken.services.runs, taken.lease
+    await runs.finish(lease, {"status": "complete", "coverage": 1.0}, {"import_status": "complete"})
+    assert await runs.take(lease.run_id) is None
+    assert await runs.stop(lease.run_id, "cancelled", "x") == "complete"
+    with pytest.raises(StaleRun):
+        await runs.finish(lease, {"status": "failed"}, {})
+    with pytest.raises(StoreRefused):
+        await runs.stop(lease.run_id, "complete", "x")
+
+
+async def test_the_callback_moves_through_its_outcomes_once(taken: Taken) -> None:
+    runs, lease = taken.services.runs, taken.lease
+    assert not await runs.mark_callback(lease.run_id, None, "sending")
+    await runs.finish(lease, {"status": "degraded"}, {})
+    moved = await asyncio.gather(*(runs.mark_callback(lease.run_id, None, "sending") for _ in range(4)))
+    assert sum(moved) == 1
+    assert await runs.mark_callback(lease.run_id, "sending", "delivered")
+
+
+async def test_silent_runs_are_those_whose_lease_ran_out(taken: Taken, services: Services) -> None:
+    run_id = taken.lease.run_id
+    assert run_id not in await services.runs.silent(services.now())
+    later = services.now() + timedelta(seconds=services.settings.lease_seconds + 5)
+    assert run_id in await services.runs.silent(later)
+
+
+async def test_the_facts_of_the_last_finished_run_are_found(taken: Taken) -> None:
+    runs, lease = taken.services.runs, taken.lease
+    assert await runs.latest_facts(lease.user_id) is None
+    await runs.finish(lease, {"status": "complete", "facts": {"facts": [], "total_count": 0}}, {})
+    assert await runs.latest_facts(lease.user_id) == {"facts": [], "total_count": 0}
+
+
+def test_the_runs_tables_are_closed_to_everybody_but_the_service(sandbox: RunningSandbox) -> None:
+    anonymous = {"apikey": sandbox.keys.anonymous, "authorization": f"Bearer {sandbox.keys.anonymous}"}
+    for table in ("pipeline_runs", "pipeline_run_keys", "pipeline_replies", "pipeline_staged_chunks"):
+        answer = sandbox.http.get(f"/rest/v1/{table}", headers=anonymous)
+        assert answer.status_code in (401, 403)
+    called = sandbox.http.post("/rest/v1/rpc/v2_proof", json={"p_run": str(uuid.uuid4())}, headers=anonymous)
+    assert called.status_code in (401, 403)

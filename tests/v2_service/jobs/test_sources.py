@@ -1,0 +1,37 @@
+"""A refresh reads the chunks that a user has as conversations, v2's own and the monolith's."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from v2_service.contract import Message
+from v2_service.jobs.sources import messages_of
+
+
+@pytest.mark.parametrize(
+    ("content", "messages"),
+    [
+        (
+            "# Tea\nUser: I like tea.\nAnd more.\nAssistant: Noted.",
+            [Message("user", "I like tea.\nAnd more."), Message("assistant", "Noted.")],
+        ),
+        (
+            "[2024-05-01T10:00:00] user: Hello\n[2024-05-01T10:00:05] assistant: Hi\n[x] tool: {}\n",
+            [Message("user", "Hello"), Message("assistant", "Hi")],
+        ),
+        ("User: ", []),
+        ("no speaker at all", [Message("user", "no speaker at all")]),
+        ("", []),
+    ],
+)
+def test_a_chunk_is_read_as_messages(content: str, messages: list[Message]) -> None:
+    assert messages_of(content) == messages
+
+
+@given(st.lists(st.tuples(st.sampled_from(["User", "Assistant"]), st.from_regex(r"[a-z ]{0,20}[a-z]", fullmatch=True))))
+def test_every_line_of_people_is_kept(lines: list[tuple[str, str]]) -> None:
+    found = messages_of("# Title\n" + "\n".join(f"{role}: {text}" for role, text in lines))
+    if lines:
+        assert [(message.role.title(), message.text) for message in found] == [(r, t.strip()) for r, t in lines]
