@@ -42,10 +42,10 @@ bench: $(STAMP) ## benchmarks, side by side with peers (never in CI)
 settings: $(STAMP) ## write docs/settings.md from the settings classes
 	@$(BIN)/python -m tests.house.settings_reference
 
-lock: ## resolve pyproject.toml again into requirements.lock (needs uv on PATH)
+lock: ## resolve pyproject.toml into requirements.lock, UPGRADE=--upgrade for newer versions (needs uv)
 	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-emit-package banyan-gateway \
-		--custom-compile-command "make lock" --quiet --upgrade --output-file requirements.lock
+		--custom-compile-command "make lock" --quiet $(UPGRADE) --output-file requirements.lock
 
 clean: ## remove the virtual environment, caches and local state
 	rm -rf $(VENV) .state build dist .mypy_cache .ruff_cache .pytest_cache

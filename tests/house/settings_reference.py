@@ -20,6 +20,7 @@ ROOMS = {
     "gateway.settings": "Gateway",
     "v2_service.settings": "v2 service",
     "sandbox.settings": "Sandbox",
+    "sandbox.models.settings": "Sandbox models",
     "legacy.main": "Legacy",
 }
 DOCUMENT = REPOSITORY / "docs" / "settings.md"
