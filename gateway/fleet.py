@@ -87,14 +87,15 @@ class Fleet:
     async def stop(self) -> bool:
         """Drain all workers; True if none had to cut off a request."""
         self._stopping = True
+        for slot in self._slots:
+            # As long as any process holds it, the kernel goes on giving it connections that nobody accepts.
+            slot.listener.close()
         asking = [self._ask(slot, {"op": "drain"}) for slot in self._slots]
         await asyncio.gather(*asking)
         codes = await asyncio.gather(*(self._await_end(slot) for slot in self._slots))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for slot in self._slots:
-            slot.listener.close()
         return all(code == 0 for code in codes)
 
     async def reload(self, routes: str) -> list[str]:

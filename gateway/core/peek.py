@@ -16,10 +16,14 @@ _SPACE: Final = " \t\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Peeked:
-    """The identity for the decision, and the storage path for the guard (None if absent or not seen)."""
+    """The identity for the decision, and the storage path for the guard (None if absent or not seen).
+
+    `complete` says that the whole body was read, so that nothing behind it can say otherwise.
+    """
 
     identity: Identity
     storage_path: str | None = None
+    complete: bool = True
 
 
 def peek(prefix: bytes, *, complete: bool, key: str = "user_id") -> Peeked:
@@ -30,12 +34,13 @@ def peek(prefix: bytes, *, complete: bool, key: str = "user_id") -> Peeked:
     """
     found = _whole(prefix) if complete else _partial(prefix)
     if found is None:
-        return Peeked(Identity(None, IdProblem.UNREADABLE))
+        return Peeked(Identity(None, IdProblem.UNREADABLE), None, complete)
     path = found.get("storage_path")
     storage_path = path if isinstance(path, str) else None
     if key in found:
-        return Peeked(Identity.of(found[key]), storage_path)
-    return Peeked(Identity(None, IdProblem.MISSING if complete else IdProblem.BEYOND_PREFIX), storage_path)
+        return Peeked(Identity.of(found[key]), storage_path, complete)
+    problem = IdProblem.MISSING if complete else IdProblem.BEYOND_PREFIX
+    return Peeked(Identity(None, problem), storage_path, complete)
 
 
 def _whole(body: bytes) -> dict[str, object] | None:

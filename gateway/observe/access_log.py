@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from contextlib import suppress
 
+MAX_BATCHES = 16
 MAX_PENDING = 20_000
 """Lines that may wait for the writer; beyond that they are dropped and counted."""
 
@@ -40,15 +41,17 @@ class AccessLog:
 
     def flush(self) -> None:
         """Hand over what was collected. Called by the worker's sweeper, a few times a second."""
-        if not self._lines or len(self._batches) >= 16:
-            return
+        if self._lines and len(self._batches) < MAX_BATCHES:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
         self._batches.append("".join(self._lines))
         self._lines.clear()
         self._wake.set()
 
     def close(self) -> None:
         """Write what is left, waiting at most two seconds for the reader of the log."""
-        self.flush()
+        self._hand_over()
         self._ended = True
         self._wake.set()
         if self._thread is not None:

@@ -177,8 +177,12 @@ def _state(alive: list[Json]) -> Iterator[Metric]:
         "gateway_flag_error", "1 while a worker cannot use the newest flags.", labels=["worker"]
     )
     killed = GaugeMetricFamily("gateway_killed", "1 while the local kill is engaged in a worker.", labels=["worker"])
+    ejected = GaugeMetricFamily("gateway_v2_ejected", "1 while a worker's breaker keeps v2 out.", labels=["worker"])
+    openings = CounterMetricFamily("gateway_v2_ejections", "How often a worker's breaker opened.", labels=["worker"])
     for one in alive:
         worker = [str(one["worker"])]
+        ejected.add_metric(worker, 0 if one["breaker"]["state"] == "closed" else 1)
+        openings.add_metric(worker, one["breaker"]["opened"])
         flags = one["flags"]
         if flags["generation"] is not None:
             generation.add_metric(worker, flags["generation"])
@@ -186,7 +190,7 @@ def _state(alive: list[Json]) -> Iterator[Metric]:
             age.add_metric(worker, flags["age"])
         failing.add_metric(worker, 1 if flags["error"] else 0)
         killed.add_metric(worker, 1 if one["killed"] else 0)
-    yield from (generation, age, failing, killed)
+    yield from (generation, age, failing, killed, ejected, openings)
 
 
 def _processes(snapshots: list[Json], alive: list[Json]) -> Iterator[Metric]:

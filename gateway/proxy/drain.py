@@ -24,8 +24,10 @@ async def drain(service: "Service", server: asyncio.Server, listener: socket.soc
     service.draining = True
     backlog = socket.socket(fileno=socket.dup(listener.fileno()))
     server.close()
-    await _serve_backlog(service, backlog)
-    backlog.close()
+    listener.close()
+    await asyncio.sleep(0)
+    for connection in _take_backlog(backlog):
+        await loop.connect_accepted_socket(lambda: ClientConnection(service), connection)
     deadline = loop.time() + service.config.drain_seconds
     idle_until = loop.time() + IDLE_GRACE
     while service.clients and loop.time() < deadline:
@@ -45,13 +47,19 @@ async def drain(service: "Service", server: asyncio.Server, listener: socket.soc
     return clean
 
 
-async def _serve_backlog(service: "Service", backlog: socket.socket) -> None:
-    """Connections that the kernel has accepted already are ours: closing the listener would reset them."""
+def _take_backlog(backlog: socket.socket) -> list[socket.socket]:
+    """Connections that the kernel has accepted already are ours: closing the listener would reset them.
+
+    Nothing is done between the last of them and the close, so that no other can come in between.
+    """
     backlog.setblocking(False)
-    while True:
+    found: list[socket.socket] = []
+    with backlog:
         try:
-            connection, _ = backlog.accept()
+            while True:
+                connection, _ = backlog.accept()
+                connection.setblocking(False)
+                found.append(connection)
         except OSError:
-            return
-        connection.setblocking(False)
-        await service.loop.connect_accepted_socket(lambda: ClientConnection(service), connection)
+            pass
+    return found

@@ -9,9 +9,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from gateway.core.chunked import encode_chunk, encode_last_chunk
-from gateway.core.decide import LEGACY_BY_ROUTE, V2_BY_ROUTE, Backend, Decision, decide
+from gateway.core.decide import LEGACY_BY_ROUTE, V2_BY_ROUTE, Backend, Decision
 from gateway.core.errors import (
     BodyTooLarge,
+    ClientFault,
     ClientGone,
     GatewayError,
     MalformedResponse,
@@ -21,10 +22,11 @@ from gateway.core.errors import (
 )
 from gateway.core.framing import Framing, ResponseFacts, has_body
 from gateway.core.heads import Field
-from gateway.core.peek import PREFIX_BYTES, peek
+from gateway.core.peek import PREFIX_BYTES
 from gateway.core.problems import problem
-from gateway.observe.access_log import access_line
+from gateway.proxy.admission import admit, explanation
 from gateway.proxy.reception import Received
+from gateway.proxy.record import record, record_error, record_v2_answer
 from gateway.proxy.tunnel import Tunnel
 
 if TYPE_CHECKING:
@@ -105,17 +107,19 @@ class Exchange:
 
     def _decide(self, *, complete: bool) -> None:
         self._peeking = False
-        found = peek(b"".join(self._pending), complete=complete, key=self.route.key)
-        service = self.service
-        flag = self.route.flag or ""
-        self._decision = decision = decide(flag, found.identity, service.flags.snapshot, killed=service.kill.engaged)
-        service.meters.decisions.add(flag, decision.backend, decision.reason)
-        self._send(decision.backend)
+        try:
+            self._decision = admit(self.service, self.route, b"".join(self._pending), complete=complete)
+        except ClientFault as error:
+            self.fail(error)
+            return
+        self._send(self._decision.backend)
 
     # 4: a connection -------------------------------------------------------------------------------------------------
 
     def _send(self, backend: Backend) -> None:
         self.backend = backend
+        if backend is Backend.V2:
+            self.service.breaker.begin()
         pool = self.service.pools[backend]
         connection = pool.take()
         if connection is None:
@@ -127,7 +131,7 @@ class Exchange:
         """No connection, so not a byte was sent: legacy may serve what v2 cannot (decision 5 of the design)."""
         if self.finished:
             return
-        self._count_error(error)
+        record_error(self, error)
         if self.backend is Backend.V2 and self.route.flag is not None:
             self.service.meters.events.add("fallback", Backend.LEGACY)
             self._send(Backend.LEGACY)
@@ -214,6 +218,8 @@ class Exchange:
         self.responded = True
         status = self.status = facts.line.status
         client = self.client
+        if self.backend is Backend.V2:
+            record_v2_answer(self, status)
         own = b"" if facts.has_request_id else b"X-Request-Id: %b\r\n" % self.request_id
         if not facts.has_date:
             own += b"Date: %b\r\n" % self.service.clock.date
@@ -229,19 +235,12 @@ class Exchange:
             own += b"Connection: close\r\n"
         elif not self.minor:
             own += b"Connection: keep-alive\r\n"
+        if self.route.sunset and self.backend is Backend.LEGACY:
+            own += b"Deprecation: true\r\nSunset: %b\r\n" % self.route.sunset.encode("ascii")
         if self.block.wants_decision:
-            own += b"X-Gateway-Decision: %b\r\n" % self._explanation()
+            own += b"X-Gateway-Decision: %b\r\n" % explanation(self.backend, self._decision)
         self.sent += len(first)
         client.transport.write(b"%b%b\r\n%b" % (lines, own, first))
-
-    def _explanation(self) -> bytes:
-        decision = self._decision
-        parts = [str(self.backend), f"reason={decision.reason}"]
-        for name in ("flag", "bucket", "percentage", "generation"):
-            value = getattr(decision, name)
-            if value is not None:
-                parts.append(f"{name}={value}")
-        return "; ".join(parts).encode("ascii", "replace")
 
     # 7: the response's body ------------------------------------------------------------------------------------------
 
@@ -310,7 +309,7 @@ class Exchange:
         if self.finished:
             return
         if not counted:
-            self._count_error(error)
+            record_error(self, error)
         unknown = self._may_have_begun()
         self._drop_upstream()
         client = self.client
@@ -345,7 +344,7 @@ class Exchange:
         if not self.finished:
             if not self.responded:
                 self.status = ClientGone.status
-            self._count_error(ClientGone("", Where.RESPONSE_BODY if self.responded else Where.REQUEST_SENT))
+            record_error(self, ClientGone("", Where.RESPONSE_BODY if self.responded else Where.REQUEST_SENT))
             self._drop_upstream()
             self._finish()
 
@@ -372,28 +371,6 @@ class Exchange:
         elif self.backend is not None:
             self.service.pools[self.backend].forget(self)
 
-    def _count_error(self, error: GatewayError) -> None:
-        self.service.meters.errors.add(self.backend or "none", error.where, error.fault, error.slug)
-
     def _finish(self) -> None:
         self.finished = True
-        service = self.service
-        seconds = perf_counter() - self.started
-        meters = service.meters
-        meters.in_flight -= 1
-        meters.bytes_in += self.received
-        meters.bytes_out += self.sent
-        backend = self.backend or "none"
-        meters.of(self.route.name, backend).record(self.status, seconds)
-        if service.access_log.enabled:
-            service.access_log.add(
-                access_line(
-                    service.clock.wall,
-                    self.request_id,
-                    self.method,
-                    (self.route.name, backend, self._decision.reason),
-                    self.status,
-                    int(seconds * 1e6),
-                    f'"in":{self.received},"out":{self.sent}',
-                )
-            )
+        record(self, self._decision.reason)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from gateway.core.chunked import ChunkedDecoder
 from gateway.core.errors import (
     BodyTooLarge,
+    ClientFault,
     GatewayError,
     MalformedRequest,
     Overloaded,
@@ -162,6 +163,12 @@ class ClientConnection(asyncio.Protocol):
     def _start_body(self, exchange: Exchange, facts: RequestFacts) -> None:
         route = exchange.route
         framing = facts.framing
+        if route.api_key:
+            try:
+                self.service.guards.check_head(route, facts.fields)
+            except ClientFault as error:
+                exchange.fail(error)
+                return
         if framing is Framing.NONE:
             self.stage = Stage.WAITING
             self.deadline = self.service.clock.now + route.first_byte

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from flags.file_source import FileSource
 from flags.kill import KillSwitch
+from gateway.core.breaker import Breaker
 from gateway.core.decide import Backend
+from gateway.core.guards import Guards
 from gateway.core.routes import parse_routes
 from gateway.observe.access_log import AccessLog
 from gateway.observe.meters import Meters
@@ -43,11 +45,13 @@ class Service:
         "_counter",
         "_prefix",
         "access_log",
+        "breaker",
         "clients",
         "clock",
         "config",
         "draining",
         "flags",
+        "guards",
         "kill",
         "loop",
         "meters",
@@ -70,6 +74,8 @@ class Service:
         self.kill = KillSwitch(flags_path)
         self.clients: set[ClientConnection] = set()
         self.draining = False
+        self.breaker = Breaker()
+        self.guards = Guards(config.api_key)
         self.started_at = time.time()
         self.pools = {
             Backend.LEGACY: Pool(self, Backend.LEGACY, parse_upstream(config.legacy)),

@@ -81,6 +81,7 @@ class Worker:
             "started_at": service.started_at,
             "draining": service.draining,
             "killed": service.kill.engaged,
+            "breaker": {"state": service.breaker.state, "opened": service.breaker.opened},
             "flags": {
                 "generation": None if flags.snapshot is None else flags.snapshot.generation,
                 "digest": None if flags.snapshot is None else flags.snapshot.digest,

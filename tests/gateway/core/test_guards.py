@@ -1,0 +1,69 @@
+"""What the route table can put in front of the monolith."""
+
+import pytest
+
+from gateway.core.errors import Refused, TooManyRequests, Unauthorized
+from gateway.core.guards import MAX_KEYS, RateLimiter, check_api_key, check_storage_path
+from gateway.core.peek import peek
+
+
+def check(path: str, user: str = "u1") -> None:
+    body = f'{{"user_id":"{user}","storage_path":"{path}"}}'.encode()
+    check_storage_path(peek(body, complete=True))
+
+
+def test_the_users_own_folder_is_fine() -> None:
+    check("user-imports/u1/raw-1.json")
+    check("user-imports/u1/a/b.json")
+    check_storage_path(peek(b'{"user_id":"u1","conversations":[]}', complete=True))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "user-imports/u2/raw.json", "user-imports/u1", "u1/raw.json", "/user-imports/u1/x", "user-imports//u1/x",
+        "user-imports/u1/../u2/x", "user-imports/u1/./x", "user-imports/../u1/x", "user-imports/u1/%2e%2e/u2/x",
+        "user-imports/u1/%252e%252e/u2/x", "user-imports/u1/..%2fu2/x", "user-imports/U1/x", "user-imports/u1/", "",
+        "user-imports/u1/a\\\\b", "user-imports/u1/%00",
+    ],
+)  # fmt: skip
+def test_everything_else_is_refused(path: str) -> None:
+    with pytest.raises(Refused):
+        check(path)
+
+
+def test_a_body_that_is_not_read_to_its_end_is_refused() -> None:
+    with pytest.raises(Refused, match="too long"):
+        check_storage_path(peek(b'{"user_id":"u1","storage_path":"b/u1/x","conversations":[', complete=False))
+
+
+def test_the_key_comes_as_bearer_or_as_x_api_key() -> None:
+    check_api_key([(b"Authorization", b"Bearer k")], b"k")
+    check_api_key([(b"AUTHORIZATION", b"bearer  k")], b"k")
+    check_api_key([(b"X-Api-Key", b"k")], b"k")
+    for fields in ([], [(b"Authorization", b"Basic k")], [(b"X-Api-Key", b"kk")], [(b"Cookie", b"k")]):
+        with pytest.raises(Unauthorized):
+            check_api_key(fields, b"k")
+    with pytest.raises(Unauthorized):
+        check_api_key([(b"X-Api-Key", b"")], b"")
+
+
+def test_a_limit_lets_a_burst_pass_and_refills() -> None:
+    limiter = RateLimiter(6)
+    for _ in range(6):
+        limiter.check("u", 0.0)
+    with pytest.raises(TooManyRequests):
+        limiter.check("u", 1.0)
+    limiter.check("other", 1.0)
+    limiter.check("u", 11.0)
+    with pytest.raises(TooManyRequests):
+        limiter.check("u", 11.0)
+
+
+def test_a_limit_remembers_a_bounded_number_of_users() -> None:
+    limiter = RateLimiter(1)
+    for number in range(MAX_KEYS + 10):
+        limiter.check(str(number), 0.0)
+    limiter.check("0", 0.0)
+    with pytest.raises(TooManyRequests):
+        limiter.check(str(MAX_KEYS), 0.0)

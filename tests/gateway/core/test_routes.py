@@ -1,0 +1,115 @@
+"""The route table: every problem at once, the first matching row wins, the shipped one is right."""
+
+from importlib.resources import files
+
+import pytest
+
+from gateway.core.decide import Backend
+from gateway.core.routes import RouteTableError, parse_routes
+
+BROKEN = """
+unknown = 1
+[defaults]
+idle = 0
+[[route]]
+name = "Bad Name"
+path = "no-slash"
+[[route]]
+name = "a"
+path = "/a"
+flag = "f"
+backend = "v2"
+timeout = 3
+[[route]]
+name = "b"
+path = "/x{y}"
+methods = ["post"]
+guards = ["nonsense"]
+[[route]]
+name = "c"
+path = "/c"
+[[route]]
+name = "c"
+path = "/c"
+max_body = -1
+[[route]]
+name = "d"
+path = "/_gateway/health"
+guards = ["storage-path-of-user"]
+[[route]]
+name = "e"
+path = "/c"
+backend = "v3"
+"""
+
+
+def test_all_problems_are_reported_together() -> None:
+    with pytest.raises(RouteTableError) as caught:
+        parse_routes(BROKEN)
+    text = "\n".join(caught.value.problems)
+    for part in (
+        "unknown table 'unknown'",
+        "defaults: 'idle' must be more than 0",
+        "'name' must be lower-case",
+        "'path' must begin with '/'",
+        "'flag' and 'backend' exclude each other",
+        "unknown option 'timeout'",
+        "must be a whole segment",
+        "'methods' must be a list of upper-case",
+        "'guards' must be a list from",
+        "'max_body' must be a whole number",
+        "is the gateway's own",
+        "'guards' need a 'flag'",
+        "'backend' must be one of legacy, v2",
+    ):
+        assert part in text
+
+
+def test_two_rows_for_one_method_and_path_are_refused() -> None:
+    rows = (
+        '[[route]]\nname = "a"\npath = "/x"\nmethods = ["GET"]\n[[route]]\nname = "b"\npath = "/x"\nmethods = ["GET"]\n'
+    )
+    with pytest.raises(RouteTableError, match="GET /x belongs to 'a'"):
+        parse_routes(rows)
+
+
+def test_what_is_not_toml_is_said_to_be_so() -> None:
+    with pytest.raises(RouteTableError, match="not TOML"):
+        parse_routes("[[route]")
+
+
+def test_the_shipped_table_knows_every_route_of_the_monolith() -> None:
+    table = parse_routes(files("gateway").joinpath("routes.toml").read_text())
+    for method, path, name in (
+        (b"POST", b"/process-full", "process-full"),
+        (b"GET", b"/health", "health"),
+        (b"GET", b"/embedding-status/u-1", "embedding-status"),
+        (b"POST", b"/complete-embeddings/u-1", "complete-embeddings"),
+        (b"GET", b"/generate-soulprint/u-1", "generate-soulprint"),
+        (b"POST", b"/query", "query"),
+        (b"GET", b"/process-full", "unmatched"),
+        (b"OPTIONS", b"/process-full", "unmatched"),
+        (b"POST", b"/process-full/", "unmatched"),
+        (b"POST", b"/embed-chunks", "embed-chunks"),
+        (b"GET", b"/embedding-status/", "unmatched"),
+        (b"GET", b"/embedding-status/a/b", "unmatched"),
+    ):
+        assert table.match(method, path).name == name
+    flagged = [route.name for route in table.routes if route.flag]
+    assert flagged == ["process-full"]
+    assert all(route.backend is Backend.LEGACY for route in (*table.routes, table.unmatched))
+    assert table.match(b"POST", b"/create-soulprint").first_byte >= 90
+    assert table.match(b"POST", b"/query").first_byte >= 60
+
+
+def test_a_star_matches_all_that_begins_so() -> None:
+    table = parse_routes('[[route]]\nname = "files"\npath = "/files/*"\n')
+    assert table.match(b"GET", b"/files/a/b").name == "files"
+    assert table.match(b"GET", b"/files").name == "unmatched"
+
+
+def test_defaults_hold_for_rows_and_for_what_is_not_listed() -> None:
+    table = parse_routes(
+        '[defaults]\nidle = 5\n[[route]]\nname = "a"\npath = "/a"\n[[route]]\nname = "b"\npath = "/b"\nidle = 7\n'
+    )
+    assert (table.match(b"GET", b"/a").idle, table.match(b"GET", b"/b").idle, table.unmatched.idle) == (5, 7, 5)

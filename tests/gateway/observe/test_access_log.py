@@ -1,0 +1,36 @@
+"""The access log: valid JSON, nothing secret, nobody delayed."""
+
+import json
+import os
+
+from gateway.observe.access_log import MAX_PENDING, AccessLog, access_line
+
+LINE = access_line("1.0", b"id", b"GET", ("query", "legacy", "route"), 200, 1234, '"in":1,"out":2')
+
+
+def test_a_line_is_json() -> None:
+    assert json.loads(LINE) == {
+        "time": 1.0, "id": "id", "method": "GET", "route": "query", "backend": "legacy", "reason": "route",
+        "status": 200, "us": 1234, "in": 1, "out": 2,
+    }  # fmt: skip
+
+
+def test_lines_reach_the_descriptor_in_order() -> None:
+    reader, writer = os.pipe()
+    log = AccessLog(writer)
+    log.start()
+    for number in range(100):
+        log.add(f"{number}\n")
+        log.flush()
+    log.close()
+    os.close(writer)
+    with os.fdopen(reader) as lines:
+        assert [int(line) for line in lines] == list(range(100))
+
+
+def test_a_reader_that_does_not_read_costs_lines_not_time() -> None:
+    log = AccessLog(None)
+    log.enabled = True
+    for _ in range(MAX_PENDING + 5):
+        log.add("x\n")
+    assert log.dropped == 5
