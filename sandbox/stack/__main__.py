@@ -40,11 +40,11 @@ console = Console()
 State = Annotated[Path, typer.Option(envvar="STACK_STATE", help="Folder for databases, flags and logs.")]
 Users = Annotated[int, typer.Option(envvar="STACK_USERS", min=1, help="How many demo users import an export.")]
 Percent = Annotated[int, typer.Option(envvar="STACK_PERCENT", min=0, max=100, help="Share of users sent to v2.")]
-Exports = Annotated[Path, typer.Option(envvar="STACK_EXPORTS", help="Folder of ChatGPT exports to import.")]
+Exports = Annotated[Path, typer.Option(envvar="STACK_EXPORTS", help="Folder below which ChatGPT exports lie.")]
 Workers = Annotated[int, typer.Option(envvar="STACK_WORKERS", min=1, help="Proxy worker processes.")]
 Public = Annotated[int, typer.Option(envvar="STACK_PUBLIC_PORT", help="Public port; 0 takes any free one.")]
 Ops = Annotated[int, typer.Option(envvar="STACK_OPS_PORT", help="Ops port; 0 takes any free one.")]
-DEFAULT_EXPORTS = REPOSITORY / "tests" / "data" / "exports"
+DEFAULT_EXPORTS = REPOSITORY / "tests" / "data"
 
 
 @app.command()

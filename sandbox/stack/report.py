@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -44,7 +46,7 @@ class LiveProgress:
 
 def table(imports: Sequence[Import]) -> Table:
     """One row per user: who, which bucket, which backend, what came of it."""
-    sheet = Table(title="Imports through the gateway")
+    sheet = Table(title="Imports through the gateway", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("user", "export", "bucket", "backend"):
         sheet.add_column(heading)
     for heading in ("chunks", "facts", "seconds"):
@@ -54,7 +56,7 @@ def table(imports: Sequence[Import]) -> Table:
         style = STYLES.get(item.status, "")
         sheet.add_row(
             item.seed.user_id[:8],
-            item.seed.export,
+            Path(item.seed.export).stem,
             "-" if item.bucket is None else str(item.bucket),
             item.backend,
             str(item.chunks),

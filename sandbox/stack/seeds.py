@@ -41,9 +41,9 @@ def read_export(path: Path) -> list[dict[str, Any]]:
 
 
 def exports(folder: Path) -> list[Path]:
-    """The importable sample files of a folder, in name order."""
+    """The importable sample files below a folder, in path order."""
     return sorted(
-        path for path in folder.iterdir() if path.suffix in {".json", ".zip"} and path.name not in NOT_EXPORTS
+        path for path in folder.rglob("*") if path.suffix in {".json", ".zip"} and path.name not in NOT_EXPORTS
     )
 
 

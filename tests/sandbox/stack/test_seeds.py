@@ -9,7 +9,8 @@ import pytest
 
 from sandbox.stack.seeds import NOT_EXPORTS, exports, make_seeds
 
-FOLDER = Path(__file__).parents[2] / "data" / "exports"
+DATA = Path(__file__).parents[2] / "data"
+FOLDER = DATA / "exports"
 
 
 def test_every_importable_sample_is_used() -> None:
@@ -17,6 +18,10 @@ def test_every_importable_sample_is_used() -> None:
     assert len(names) == 10
     assert not names & NOT_EXPORTS
     assert {seed.export for seed in make_seeds(FOLDER, 10)} == names
+
+
+def test_folders_are_searched_to_the_bottom() -> None:
+    assert len(exports(DATA)) == 22
 
 
 def test_users_are_the_same_at_every_run_so_that_buckets_stay() -> None:
