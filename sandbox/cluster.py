@@ -28,6 +28,8 @@ from sandbox.errors import ClusterError
 SUPERUSER = "postgres"
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 10.0
+# Of 107 bytes (sun_path, the smallest is 103 on macOS) the file name `/.s.PGSQL.5432.lock` takes 19.
+LONGEST_SOCKET_FOLDER = 80
 POLL_SECONDS = 0.02
 LOG_TAIL_LINES = 15
 PR_SET_PDEATHSIG = 1
@@ -76,8 +78,7 @@ def running_cluster(folder: Path) -> Iterator[str]:
     owner = account()
     data = folder.resolve() / "postgres"
     _prepare(data, owner)
-    # A path to a unix socket may hold about 100 bytes, so it cannot live under just any data folder.
-    socket_folder = Path(tempfile.mkdtemp(prefix="sandbox-pg-", dir=_short_temporary_folder()))
+    socket_folder = _socket_folder(data.parent)
     try:
         _give(socket_folder, owner)
         uri = f"postgresql://{SUPERUSER}@/postgres?host={socket_folder}"
@@ -92,8 +93,14 @@ def running_cluster(folder: Path) -> Iterator[str]:
         shutil.rmtree(socket_folder, ignore_errors=True)
 
 
-def _short_temporary_folder() -> str:
-    return "/tmp" if os.access("/tmp", os.W_OK) else tempfile.gettempdir()  # noqa: S108 -- mkdtemp makes it private
+def _socket_folder(folder: Path) -> Path:
+    """Where the socket lies: beside the data if its path is short enough for the kernel, else in a folder of ours."""
+    beside = folder / "socket"
+    if len(str(beside)) <= LONGEST_SOCKET_FOLDER:
+        beside.mkdir(mode=0o700, exist_ok=True)
+        return beside
+    root = "/tmp" if os.access("/tmp", os.W_OK) else tempfile.gettempdir()  # noqa: S108 -- mkdtemp makes it private
+    return Path(tempfile.mkdtemp(prefix="sandbox-pg-", dir=root))
 
 
 def _give(path: Path, owner: Account | None) -> None:
@@ -115,6 +122,7 @@ def _prepare(data: Path, owner: Account | None) -> None:
         "-U",
         SUPERUSER,
         "--auth=trust",
+        "--no-sync",
         "--encoding=utf8",
         "--locale=C.UTF-8",
     ]

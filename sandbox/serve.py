@@ -36,13 +36,13 @@ class Announcing(uvicorn.Server):
 def serve(settings: SandboxSettings, say: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; `say` gets one line when ready. Raises SandboxError or OSError on a bad start."""
     signal.signal(signal.SIGTERM, _leave)
-    if settings.stop_with_stdin:
-        threading.Thread(target=_leave_with_stdin, daemon=True).start()
     # Bound first: a taken port must not cost a database start.
     with _bound(settings.host, settings.port) as listener:
         url = f"http://{settings.host}:{listener.getsockname()[1]}"
         settings.data.mkdir(parents=True, exist_ok=True)
         with running_cluster(settings.data) as uri:
+            if settings.stop_with_stdin:
+                threading.Thread(target=_leave_with_stdin, daemon=True).start()
             migrate.apply(uri, [migrate.SCHEMA, settings.migrations])
             note = settings.data / URI_FILE
             note.write_text(uri)
