@@ -60,17 +60,20 @@ _OPTIONS = {item.name for item in fields(Route)} - {"name", "path", "methods"}
 
 @dataclass(slots=True)
 class RouteTable:
-    """Finds the route of a request: exact paths by dictionary, patterns in the order of the file."""
+    """Finds the route of a request: exact paths first, then patterns in the order of the file."""
 
     routes: tuple[Route, ...]
     unmatched: Route = _UNMATCHED
     _exact: dict[bytes, list[Route]] = field(default_factory=dict)
-    _patterns: list[tuple[re.Pattern[bytes], Route]] = field(default_factory=list)
+    # By first segment, None for patterns that do not begin with a literal one: most paths need no pattern at all.
+    _patterns: dict[bytes | None, list[tuple[int, re.Pattern[bytes], Route]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for route in self.routes:
+        for position, route in enumerate(self.routes):
             if "{" in route.path or route.path.endswith("*"):
-                self._patterns.append((_compile(route.path), route))
+                first = route.path.split("/", 2)[1]
+                key = None if "{" in first or "*" in first else first.encode()
+                self._patterns.setdefault(key, []).append((position, _compile(route.path), route))
             else:
                 self._exact.setdefault(route.path.encode(), []).append(route)
 
@@ -79,10 +82,18 @@ class RouteTable:
         for route in self._exact.get(path, ()):
             if not route.methods or method.decode("ascii") in route.methods:
                 return route
-        for pattern, route in self._patterns:
+        named = self._patterns.get(path.split(b"/", 2)[1]) if path.startswith(b"/") else None
+        anywhere = self._patterns.get(None)
+        if named is None and anywhere is None:
+            return self.unmatched
+        for _, pattern, route in sorted((named or []) + (anywhere or []), key=_position):
             if pattern.match(path) and (not route.methods or method.decode("ascii") in route.methods):
                 return route
         return self.unmatched
+
+
+def _position(entry: tuple[int, re.Pattern[bytes], Route]) -> int:
+    return entry[0]
 
 
 def _compile(path: str) -> re.Pattern[bytes]:

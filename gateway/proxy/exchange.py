@@ -37,6 +37,9 @@ _BY_ROUTE = {Backend.LEGACY: LEGACY_BY_ROUTE, Backend.V2: V2_BY_ROUTE}
 _SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
 # What a slow reader may leave unread is bounded by pausing the backend; joining more than this costs more than a write.
 _JOIN_BELOW = 16_384
+# A member of an Enum class takes three times as long to look up as a global, and these are looked up on every read.
+_NO_BODY, _BY_LENGTH, _BY_CHUNKS = Framing.NONE, Framing.LENGTH, Framing.CHUNKED
+_V2 = Backend.V2
 
 
 class Exchange:
@@ -118,7 +121,7 @@ class Exchange:
 
     def _send(self, backend: Backend) -> None:
         self.backend = backend
-        if backend is Backend.V2:
+        if backend is _V2:
             self.service.breaker.begin()
         pool = self.service.pools[backend]
         connection = pool.take()
@@ -132,7 +135,7 @@ class Exchange:
         if self.finished:
             return
         record_error(self, error)
-        if self.backend is Backend.V2 and self.route.flag is not None:
+        if self.backend is _V2 and self.route.flag is not None:
             self.service.meters.events.add("fallback", Backend.LEGACY)
             self._send(Backend.LEGACY)
         else:
@@ -147,9 +150,9 @@ class Exchange:
         connection.begin(self)
         parts = [self._request_head()]
         if self._pending:
-            parts += map(encode_chunk, self._pending) if self.framing is Framing.CHUNKED else self._pending
+            parts += map(encode_chunk, self._pending) if self.framing is _BY_CHUNKS else self._pending
             self._pending = []
-        if self._ended is not None and self.framing is Framing.CHUNKED:
+        if self._ended is not None and self.framing is _BY_CHUNKS:
             parts.append(encode_last_chunk(list(self._ended)))
         connection.transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
         if not self.request_done and not connection.write_blocked:
@@ -172,7 +175,7 @@ class Exchange:
             self.fail(BodyTooLarge(f"This route takes at most {self.route.max_body} bytes.", Where.REQUEST_BODY))
         elif self.upstream is not None:
             transport = self.upstream.transport
-            if self.framing is not Framing.CHUNKED:
+            if self.framing is not _BY_CHUNKS:
                 transport.write(data)
             elif len(data) < _JOIN_BELOW:
                 transport.write(encode_chunk(data))
@@ -190,11 +193,11 @@ class Exchange:
         """The request is complete."""
         self.request_done = True
         self._ended = trailers
-        if self.framing is Framing.NONE:
+        if self.framing is _NO_BODY:
             self.begin()
         if self._peeking:
             self._decide(complete=True)
-        elif self.upstream is not None and self.framing is Framing.CHUNKED:
+        elif self.upstream is not None and self.framing is _BY_CHUNKS:
             self.upstream.transport.write(encode_last_chunk(list(trailers)))
 
     def upload_blocked(self) -> None:
@@ -218,15 +221,15 @@ class Exchange:
         self.responded = True
         status = self.status = facts.line.status
         client = self.client
-        if self.backend is Backend.V2:
+        if self.backend is _V2:
             record_v2_answer(self, status)
         own = b"" if facts.has_request_id else b"X-Request-Id: %b\r\n" % self.request_id
         if not facts.has_date:
             own += b"Date: %b\r\n" % self.service.clock.date
-        if facts.framing is not Framing.LENGTH and status not in (204, 304):
+        if facts.framing is not _BY_LENGTH and status not in (204, 304):
             if self.minor == 0 and body:
                 client.closing = True
-            elif body or facts.framing is Framing.CHUNKED:
+            elif body or facts.framing is _BY_CHUNKS:
                 self._chunk_reply = body
                 own += b"Transfer-Encoding: chunked\r\n"
         if self.service.draining or not self.request_done:
@@ -296,7 +299,7 @@ class Exchange:
         """
         connection, self.upstream = self.upstream, None
         again = connection is not None and connection.reused and not answered and not self._retried
-        if again and self.method in _SAFE and self.framing is Framing.NONE and self.backend is not None:
+        if again and self.method in _SAFE and self.framing is _NO_BODY and self.backend is not None:
             self._retried = True
             self.service.meters.events.add("retry", self.backend)
             self.service.pools[self.backend].connect(self)

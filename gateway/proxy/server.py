@@ -48,6 +48,11 @@ class Stage(Enum):
     CLOSING = auto()  # flushing
 
 
+# A member of an Enum class takes three times as long to look up as a global, and these are looked up on every read.
+_IDLE, _HEAD, _BODY, _WAITING, _TUNNEL, _LINGER, _CLOSING = Stage
+_NO_BODY, _BY_LENGTH = Framing.NONE, Framing.LENGTH
+
+
 class ClientConnection(asyncio.Protocol):
     """`closing` says that the connection ends with the current response."""
 
@@ -71,7 +76,7 @@ class ClientConnection(asyncio.Protocol):
     def __init__(self, service: "Service") -> None:
         self.service = service
         self.exchange: Exchange | None = None
-        self.stage = Stage.IDLE
+        self.stage = _IDLE
         self.deadline = service.clock.now + service.config.head_timeout
         self.closing = False
         self.write_blocked = False
@@ -98,19 +103,19 @@ class ClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         stage = self.stage
-        if stage is Stage.IDLE or stage is Stage.HEAD:
+        if stage is _IDLE or stage is _HEAD:
             self._read_head(data)
-        elif stage is Stage.BODY:
+        elif stage is _BODY:
             self.touch()
             self._read_body(data)
-        elif stage is Stage.TUNNEL and self.exchange is not None and self.exchange.tunnel is not None:
+        elif stage is _TUNNEL and self.exchange is not None and self.exchange.tunnel is not None:
             self.touch()
             self.exchange.tunnel.up(data)
-        elif stage is Stage.WAITING:
+        elif stage is _WAITING:
             self._buffer += data
             if len(self._buffer) > MAX_PIPELINED:
                 self.hold_upload()
-        elif stage is Stage.LINGER:
+        elif stage is _LINGER:
             self._left -= len(data)
             if self._left < 0:
                 self.close()
@@ -136,8 +141,8 @@ class ClientConnection(asyncio.Protocol):
     def _part_of_head(self, data: bytes) -> None:
         if not data:
             return
-        if self.stage is Stage.IDLE:
-            self.stage = Stage.HEAD
+        if self.stage is _IDLE:
+            self.stage = _HEAD
             self.deadline = self.service.clock.now + self.service.config.head_timeout
         self._reception.check_unfinished(data)
         if self.eof_at:
@@ -169,14 +174,14 @@ class ClientConnection(asyncio.Protocol):
             except ClientFault as error:
                 exchange.fail(error)
                 return
-        if framing is Framing.NONE:
-            self.stage = Stage.WAITING
+        if framing is _NO_BODY:
+            self.stage = _WAITING
             self.deadline = self.service.clock.now + route.first_byte
             exchange.request_end(())
             return
-        self.stage = Stage.BODY
+        self.stage = _BODY
         self.deadline = self.service.clock.now + self.service.config.body_timeout
-        if framing is Framing.LENGTH:
+        if framing is _BY_LENGTH:
             self._left = facts.length
             if facts.length > route.max_body:
                 exchange.fail(BodyTooLarge(f"This route takes at most {route.max_body} bytes.", Where.REQUEST_BODY))
@@ -189,7 +194,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _rest(self, data: bytes) -> None:
         """What came behind a head in the same read: its body, or the next request."""
-        if self.stage is Stage.IDLE:
+        if self.stage is _IDLE:
             self._buffer = data
             self.service.loop.call_soon(self._resume)
         else:
@@ -230,8 +235,8 @@ class ClientConnection(asyncio.Protocol):
             exchange.request_end(())
 
     def _finish_request(self, exchange: Exchange, behind: bytes) -> None:
-        if self.exchange is exchange and self.stage is Stage.BODY:
-            self.stage = Stage.WAITING
+        if self.exchange is exchange and self.stage is _BODY:
+            self.stage = _WAITING
             self.deadline = self.service.clock.now + exchange.route.first_byte
             self._buffer = behind
 
@@ -247,14 +252,14 @@ class ClientConnection(asyncio.Protocol):
         elif self.closing or (self.eof_at and not self._buffer):
             self.close()
         else:
-            self.stage = Stage.IDLE
+            self.stage = _IDLE
             self.deadline = self.service.clock.now + self.service.config.keep_alive
             if self._buffer:
                 self.service.loop.call_soon(self._resume)
 
     def _resume(self) -> None:
         """Read the pipelined request, if the connection is still there to be answered."""
-        if self.stage is Stage.IDLE and self._buffer and not self.transport.is_closing():
+        if self.stage is _IDLE and self._buffer and not self.transport.is_closing():
             data, self._buffer = self._buffer, b""
             self._read_head(data)
 
@@ -269,7 +274,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _linger(self) -> None:
         """End our side and read on for a moment: closing at once would reset the connection and lose the answer."""
-        self.stage = Stage.LINGER
+        self.stage = _LINGER
         self.deadline = self.service.clock.now + LINGER_SECONDS
         self._left = LINGER_BYTES
         self._buffer = b""
@@ -280,7 +285,7 @@ class ClientConnection(asyncio.Protocol):
 
     def close(self) -> None:
         """Flush and close; a client that does not read is given up after a while."""
-        self.stage = Stage.CLOSING
+        self.stage = _CLOSING
         self.deadline = self.service.clock.now + self.service.config.body_timeout
         self.transport.close()
 
@@ -288,7 +293,7 @@ class ClientConnection(asyncio.Protocol):
         """End a response that is not whole. `abort` where a plain close would look like its end."""
         self.exchange = None
         if abort:
-            self.stage = Stage.CLOSING
+            self.stage = _CLOSING
             self.transport.abort()
         else:
             self.close()
@@ -296,15 +301,15 @@ class ClientConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         stage = self.stage
         self.eof_at = self.service.clock.now
-        if stage is Stage.TUNNEL and self.exchange is not None and self.exchange.tunnel is not None:
+        if stage is _TUNNEL and self.exchange is not None and self.exchange.tunnel is not None:
             self.exchange.tunnel.client_eof()
             return True
-        if stage is Stage.WAITING:
+        if stage is _WAITING:
             return True  # it may still read: gateway.proxy.sweeper finds out
-        if stage is Stage.HEAD:
+        if stage is _HEAD:
             self._refuse(MalformedRequest("The connection ended inside the head."))
             return True
-        if stage is Stage.BODY and self.exchange is not None:
+        if stage is _BODY and self.exchange is not None:
             self.exchange.fail(MalformedRequest("The connection ended inside the body.", Where.REQUEST_BODY))
             return True
         return False
@@ -314,7 +319,7 @@ class ClientConnection(asyncio.Protocol):
         service.clients.discard(self)
         service.meters.connections -= 1
         exchange, self.exchange = self.exchange, None
-        self.stage = Stage.CLOSING
+        self.stage = _CLOSING
         if exchange is not None:
             exchange.abandon()
 
@@ -324,7 +329,7 @@ class ClientConnection(asyncio.Protocol):
         """Something moved: the idle deadline starts anew."""
         exchange = self.exchange
         if exchange is not None:
-            if self.stage is Stage.BODY and not self.held:
+            if self.stage is _BODY and not self.held:
                 idle = self.service.config.body_timeout
             else:
                 idle = TUNNEL_IDLE if exchange.tunnel else exchange.route.idle
@@ -335,10 +340,10 @@ class ClientConnection(asyncio.Protocol):
         """The deadline has passed. Called by the sweeper."""
         stage = self.stage
         if self.exchange is not None:
-            self.exchange.expire(reading=stage is Stage.BODY and not self.held)
-        elif stage is Stage.HEAD:
+            self.exchange.expire(reading=stage is _BODY and not self.held)
+        elif stage is _HEAD:
             self._refuse(RequestTimeout("The head came too slowly."))
-        elif stage is Stage.CLOSING or self.transport.get_write_buffer_size():
+        elif stage is _CLOSING or self.transport.get_write_buffer_size():
             self.transport.abort()
         else:
             self.close()
@@ -349,7 +354,7 @@ class ClientConnection(asyncio.Protocol):
 
     def enter_tunnel(self) -> None:
         """The backend switched protocols: what the client sends is no longer HTTP."""
-        self.stage = Stage.TUNNEL
+        self.stage = _TUNNEL
         self.touch()
         if self._buffer and self.exchange is not None and self.exchange.tunnel is not None:
             data, self._buffer = self._buffer, b""

@@ -6,6 +6,7 @@ stays small, and works on when the control plane does not.
 
 import asyncio
 import contextlib
+import gc
 import os
 import resource
 import signal
@@ -57,6 +58,7 @@ class Worker:
             loop.create_task(self._channel.serve()),
         ]
         self._sweeper.start()
+        gc.freeze()  # what exists by now lives as long as the process: the collector need not look at it
         self._channel.tell({"event": "ready", "pid": os.getpid()})
         await self._stop.wait()
         clean = await drain(service, server, self._listener)
