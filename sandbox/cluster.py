@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import importlib.util
 import os
 import pwd
@@ -77,20 +78,67 @@ def running_cluster(folder: Path) -> Iterator[str]:
     """
     owner = account()
     data = folder.resolve() / "postgres"
-    _prepare(data, owner)
+    with _sole_user_of(folder):
+        _prepare(data, owner)
+        _wait_for_orphan(data)
+        with _serving(data, folder / "postgres.log", owner) as uri:
+            yield uri
+
+
+@contextlib.contextmanager
+def _serving(data: Path, log: Path, owner: Account | None) -> Iterator[str]:
     socket_folder = _socket_folder(data.parent)
     try:
         _give(socket_folder, owner)
         uri = f"postgresql://{SUPERUSER}@/postgres?host={socket_folder}"
-        log = folder / "postgres.log"
         server = _start(data, socket_folder, log, owner)
         try:
-            _wait_ready(server, uri, log)
+            _wait_ready(server, data, uri, log)
             yield uri
         finally:
             _stop(server)
     finally:
         shutil.rmtree(socket_folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _sole_user_of(folder: Path) -> Iterator[None]:
+    """Two sandboxes on one folder would stop each other's server. The kernel frees the lock however we end."""
+    with (folder / "lock").open("wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ClusterError(f"another sandbox runs on {folder}; choose another folder with --data") from None
+        yield
+
+
+def _wait_for_orphan(data: Path) -> None:
+    """The server of a killed sandbox shuts down by itself; it must be gone before its files are opened again."""
+    deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
+    while (pid := _recorded_pid(data)) is not None and _lives(pid):
+        if time.monotonic() > deadline:
+            raise ClusterError(
+                f"process {pid} still serves {data}; if it is not PostgreSQL, delete postmaster.pid there"
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def _recorded_pid(data: Path) -> int | None:
+    """The process that the data folder says it belongs to."""
+    try:
+        return int((data / "postmaster.pid").read_text().split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _socket_folder(folder: Path) -> Path:
@@ -188,7 +236,7 @@ def _die_with_parent() -> Callable[[], None] | None:
     return ask
 
 
-def _wait_ready(server: subprocess.Popen[bytes], uri: str, log: Path) -> None:
+def _wait_ready(server: subprocess.Popen[bytes], data: Path, uri: str, log: Path) -> None:
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while True:
         try:
@@ -202,7 +250,9 @@ def _wait_ready(server: subprocess.Popen[bytes], uri: str, log: Path) -> None:
                 ) from error
             time.sleep(POLL_SECONDS)
         else:
-            return
+            if _recorded_pid(data) == server.pid:
+                return
+            raise ClusterError(f"another server answers for {data}{_tail(log)}")
 
 
 def _tail(log: Path) -> str:
