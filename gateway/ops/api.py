@@ -14,6 +14,7 @@ from gateway.ops.access import OpsAccess
 from gateway.ops.controls import DEFAULT_FLAG, Controls
 from gateway.ops.drill import drill
 from gateway.ops.fleet_port import FleetPort
+from gateway.ops.page_routes import page_router
 from gateway.ops.preview import preview_move
 from gateway.ops.problems import install_problem_handlers
 from gateway.ops.reports import (
@@ -66,7 +67,7 @@ class FleetStatus(StatusReport):
 
 
 def create_ops_app(fleet: FleetPort, controls: Controls, access: OpsAccess) -> FastAPI:
-    """The ops application. `/healthz` and `/readyz` are open to probes, everything else asks `access`."""
+    """The ops application. The page and the probes are open, everything else asks `access`."""
     app = FastAPI(title="Banyan ops", docs_url=None, redoc_url=None, openapi_url=None)
     install_problem_handlers(app)
 
@@ -79,6 +80,7 @@ def create_ops_app(fleet: FleetPort, controls: Controls, access: OpsAccess) -> F
             fetch_site=headers.get("sec-fetch-site"),
         )
 
+    app.include_router(page_router())
     app.include_router(_probes(fleet))
     app.include_router(_questions(fleet, controls), dependencies=[Depends(authorised)])
     app.include_router(_drills(fleet, controls), dependencies=[Depends(authorised)])

@@ -1,5 +1,14 @@
 """A fleet of proxy workers for tests: says what it is told to."""
 
+EXPOSITION = b"""# TYPE gateway_requests_total counter
+gateway_requests_total{backend="legacy",route="process-full",status_class="2xx"} 90.0
+gateway_requests_total{backend="legacy",route="process-full",status_class="5xx"} 1.0
+gateway_requests_total{backend="v2",route="process-full",status_class="2xx"} 10.0
+gateway_decisions_total{backend="legacy",flag="process-full-v2",reason="percentage-out"} 91.0
+gateway_decisions_total{backend="v2",flag="process-full-v2",reason="percentage-in"} 10.0
+gateway_decisions_total{backend="v2",flag="another",reason="percentage-in"} 7.0
+"""
+
 
 class StandInFleet:
     """Two workers at one generation; `is_ready` can be turned off."""
@@ -8,10 +17,11 @@ class StandInFleet:
         self.is_ready = True
 
     async def snapshots(self) -> list[dict[str, object]]:
-        return [{"pid": 1, "generation": 1}, {"pid": 2, "generation": 1}]
+        flags = {"generation": 1, "age": 0.04}
+        return [{"worker": number, "generation": 1, "killed": False, "flags": flags} for number in (0, 1)]
 
     async def exposition(self) -> bytes:
-        return b"# TYPE up gauge\nup 1\n"
+        return EXPOSITION
 
     async def ready(self) -> bool:
         return self.is_ready

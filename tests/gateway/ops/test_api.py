@@ -10,7 +10,7 @@ from gateway.ops.access import OpsAccess
 from gateway.ops.api import create_ops_app
 from gateway.ops.controls import FileControls
 from tests.gateway.ops.documents import FLAG, flag_file, stored
-from tests.gateway.ops.fleet import StandInFleet
+from tests.gateway.ops.fleet import EXPOSITION, StandInFleet
 
 PERCENTAGE = f"/ops/flags/{FLAG}/percentage"
 
@@ -45,7 +45,7 @@ async def test_probes(ops: httpx.AsyncClient, fleet: StandInFleet) -> None:
 
 async def test_metrics_are_the_fleets(ops: httpx.AsyncClient) -> None:
     answer = await ops.get("/metrics")
-    assert answer.text == "# TYPE up gauge\nup 1\n"
+    assert answer.content == EXPOSITION
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
 
 

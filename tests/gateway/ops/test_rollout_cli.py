@@ -5,20 +5,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Thread
 
 import pytest
-import uvicorn
 from click.testing import Result
 from typer.testing import CliRunner
 
-from gateway.ops.access import OpsAccess
-from gateway.ops.api import create_ops_app
 from gateway.ops.controls import FileControls
 from gateway.ops.rollout_cli import app
 from tests.flags.unleash import ADMIN_TOKEN, CLIENT_TOKEN, unleash_server
 from tests.gateway.ops.documents import FLAG, flag_file, stored
-from tests.gateway.ops.fleet import StandInFleet
+from tests.gateway.ops.serving import served_ops
 
 Run = Callable[..., Result]
 TOKEN = "s3cret"
@@ -32,16 +28,8 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def ops_url(path: Path) -> Iterator[str]:
     """A real ops API on a loopback port of its own."""
-    served = create_ops_app(StandInFleet(), FileControls(path), OpsAccess("127.0.0.1", TOKEN))
-    server = uvicorn.Server(uvicorn.Config(served, port=0, log_level="critical", lifespan="off"))
-    socket = server.config.bind_socket()
-    socket.listen()  # whoever connects before the server runs waits in the queue
-    thread = Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{socket.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(10)
-    socket.close()
+    with served_ops(path, TOKEN) as url:
+        yield url
 
 
 def invoke(*arguments: str, env: dict[str, str] | None = None) -> Result:

@@ -1,0 +1,228 @@
+// The ops page: asks the ops API once a second and shows what it says; changes go through a dialog with a reason.
+// Counterpart: gateway/ops/api.py. Everything from outside is set as text, never as markup.
+
+const PERIOD_MS = 1000;
+const at = (id) => document.getElementById(id);
+const chosen = { flag: null, status: null, before: null };
+let notice = null; // what became of the last action, if it went wrong; stays until the next one
+
+for (let bucket = 1; bucket <= 100; bucket += 1) at("buckets").append(document.createElement("i"));
+
+async function call(method, path, body) {
+  const headers = { accept: "application/json" };
+  const token = sessionStorage.getItem("token");
+  if (token) headers.authorization = `Bearer ${token}`;
+  if (body !== undefined) headers["content-type"] = "application/json";
+  const answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  if (answer.status === 401) {
+    await askForToken();
+    return call(method, path, body);
+  }
+  if (!answer.ok) {
+    const problem = await answer.json().catch(() => ({}));
+    throw new Error([problem.detail || `the ops API answered ${answer.status}`, ...(problem.problems || [])].join("; "));
+  }
+  return (answer.headers.get("content-type") || "").includes("json") ? answer.json() : answer.text();
+}
+
+let asking = null;
+
+function askForToken() {
+  asking ??= new Promise((resolve) => {
+    at("login").showModal();
+    at("login").addEventListener("close", () => {
+      sessionStorage.setItem("token", at("token").value);
+      at("token").value = "";
+      asking = null;
+      resolve();
+    }, { once: true });
+  });
+  return asking;
+}
+
+function tell(error) {
+  at("trouble").hidden = !error;
+  at("trouble").textContent = error || "";
+}
+
+function rows(id, lines) {
+  at(id).replaceChildren(...lines.map((line) => {
+    const row = document.createElement("tr");
+    for (const cell of line) row.append(Object.assign(document.createElement("td"), { textContent: cell }));
+    return row;
+  }));
+}
+
+function facts(id, pairs) {
+  at(id).replaceChildren(...pairs.flatMap(([name, value]) => [
+    Object.assign(document.createElement("dt"), { textContent: name }),
+    Object.assign(document.createElement("dd"), { textContent: value ?? "–" }),
+  ]));
+}
+
+// Prometheus' text format, as far as a counter needs it: [{name, labels, value}].
+function samples(text) {
+  return [...text.matchAll(/^([a-z_]+)(?:\{(.*)\})? ([0-9.eE+-]+)$/gm)].map(([, name, labels, value]) => ({
+    name,
+    labels: Object.fromEntries([...(labels || "").matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key, text]) => [key, text])),
+    value: Number(value),
+  }));
+}
+
+function showStatus(status) {
+  chosen.status = status;
+  const names = status.flags.map((flag) => flag.name);
+  if (!names.includes(chosen.flag)) chosen.flag = names.includes("process-full-v2") ? "process-full-v2" : names[0] ?? null;
+  const select = at("flag");
+  if ([...select.options].map((option) => option.value).join("\n") !== names.join("\n")) {
+    select.replaceChildren(...names.map((name) => new Option(name, name)));
+  }
+  select.value = chosen.flag ?? "";
+  select.closest("label").hidden = names.length < 2;
+
+  const flag = status.flags.find((item) => item.name === chosen.flag);
+  const percentage = flag?.percentage ?? null;
+  const killed = status.kill.engaged;
+  const inForce = killed || !flag?.enabled ? 0 : percentage ?? 0;
+  at("percentage").textContent = percentage ?? "–";
+  at("percentage").classList.toggle("idle", killed || !flag?.enabled);
+  [...at("buckets").children].forEach((bucket, index) => bucket.classList.toggle("on", index < inForce));
+  at("buckets").setAttribute("aria-label", `${inForce} of 100 buckets of users go to v2`);
+  at("state").textContent = killed ? "KILLED: everybody goes to legacy" : inForce ? `${inForce} % of users go to v2` : "Everybody goes to legacy";
+  at("state").classList.toggle("killed", killed);
+  facts("facts", [
+    ["flag", flag ? `${flag.name}${flag.enabled ? "" : " (disabled)"}` : "there is no flag"],
+    ["source", status.source],
+    ["generation", status.generation],
+    ...(killed ? [["killed by", `${status.kill.who || "unknown"}: ${status.kill.why || "no reason given"}`]] : []),
+    ...status.warnings.map((warning) => ["warning", warning]),
+  ]);
+  for (const button of document.querySelectorAll("[data-percentage]")) {
+    button.setAttribute("aria-pressed", String(Number(button.dataset.percentage) === percentage));
+    button.disabled = percentage === null;
+  }
+  at("kill").hidden = killed;
+  at("revive").hidden = !killed;
+  rows("workers", status.workers.map((worker) => [
+    worker.worker ?? worker.pid ?? "?",
+    worker.flags?.generation ?? "–",
+    worker.flags?.age == null ? "–" : `${worker.flags.age.toFixed(1)} s`,
+    worker.killed ? "engaged" : "no",
+  ]));
+  return status.error;
+}
+
+function showTraffic(text) {
+  const now = performance.now();
+  const found = samples(text);
+  const totals = {};
+  for (const { name, labels, value } of found) {
+    if (name !== "gateway_requests_total") continue;
+    const total = (totals[labels.backend] ??= { all: 0, errors: 0 });
+    total.all += value;
+    if (labels.status_class === "5xx") total.errors += value;
+  }
+  const seconds = chosen.before ? (now - chosen.before.now) / 1000 : 0;
+  const rate = (backend, kind) => {
+    const before = chosen.before?.totals[backend]?.[kind] ?? 0;
+    return chosen.before ? (Math.max(0, totals[backend][kind] - before) / seconds).toFixed(1) : "–";
+  };
+  rows("traffic", Object.keys(totals).sort().map((backend) => [backend, rate(backend, "all"), rate(backend, "errors"), totals[backend].all]));
+  chosen.before = { now, totals };
+  rows("decisions", found
+    .filter(({ name, labels }) => name === "gateway_decisions_total" && labels.flag === chosen.flag)
+    .sort((a, b) => b.value - a.value)
+    .map(({ labels, value }) => [labels.backend, labels.reason, value]));
+}
+
+function showJournal(entries) {
+  const what = (entry) => (entry.action === "set" ? `${entry.flag} ${entry.from ?? "–"} → ${entry.to} %` : entry.action);
+  rows("journal", entries.reverse().map((entry) => [entry.when.slice(0, 19).replace("T", " "), entry.who, what(entry), entry.why]));
+}
+
+async function refresh() {
+  const [status, metrics, journal] = await Promise.all([
+    call("GET", "/ops/status"), call("GET", "/metrics"), call("GET", "/ops/journal?limit=50"),
+  ]);
+  const error = showStatus(status);
+  showTraffic(metrics);
+  showJournal(journal);
+  tell([notice, error].filter(Boolean).join(" — "));
+}
+
+async function follow() {
+  for (;;) {
+    if (!document.hidden) await refresh().catch((error) => tell(`The gateway's ops API does not answer: ${error.message}`));
+    await new Promise((resolve) => setTimeout(resolve, PERIOD_MS));
+  }
+}
+
+// Asks for a reason, then does it; the effect is told before.
+function confirm(title, effect, act) {
+  const dialog = at("confirm");
+  notice = null;
+  at("confirm-title").textContent = title;
+  at("confirm-effect").textContent = effect;
+  at("why").value = "";
+  at("who").value = sessionStorage.getItem("who") ?? "";
+  dialog.returnValue = "cancel";
+  dialog.showModal();
+  at("why").focus();
+  dialog.addEventListener("close", async () => {
+    if (dialog.returnValue !== "do") return;
+    sessionStorage.setItem("who", at("who").value);
+    try {
+      const report = await act({ why: at("why").value, who: at("who").value });
+      if (report.journal_error) notice = `Done, but not in the journal: ${report.journal_error}`;
+      await refresh();
+    } catch (error) {
+      notice = `Not done: ${error.message}`;
+      tell(notice);
+    }
+  }, { once: true });
+}
+
+async function askForPercentage(percentage) {
+  const { flag, status } = chosen;
+  const now = status.flags.find((item) => item.name === flag).percentage;
+  const path = `/ops/flags/${encodeURIComponent(flag)}`;
+  try {
+    const preview = await call("GET", `${path}/preview?from=${now}&to=${percentage}`);
+    const effect = preview.buckets.length ? `${preview.share} % of users move to ${preview.backend}.` : "Nobody moves.";
+    confirm(`Set ${flag} to ${percentage} %`, effect, (reason) =>
+      call("PUT", `${path}/percentage`, { percentage, expected_generation: status.generation, ...reason }));
+  } catch (error) {
+    tell(error.message);
+  }
+}
+
+for (const button of document.querySelectorAll("[data-percentage]")) {
+  button.addEventListener("click", () => askForPercentage(Number(button.dataset.percentage)));
+}
+at("other").addEventListener("submit", (event) => {
+  event.preventDefault();
+  askForPercentage(Number(at("other-percentage").value));
+});
+at("kill").addEventListener("click", () =>
+  confirm("Send everybody to legacy", "At once, whatever the flag says, until somebody revives.", (reason) => call("POST", "/ops/kill", reason)));
+at("revive").addEventListener("click", () =>
+  confirm("Let the flag decide again", `Users go where ${chosen.flag} sends them.`, (reason) => call("POST", "/ops/revive", reason)));
+at("confirm-cancel").addEventListener("click", () => at("confirm").close("cancel"));
+at("flag").addEventListener("change", (event) => {
+  chosen.flag = event.target.value;
+  showStatus(chosen.status);
+});
+at("explain").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  try {
+    const found = await call("POST", "/ops/explain", { user_id: at("user").value, flag: chosen.flag ?? "" });
+    facts("explanation", [
+      ["goes to", found.backend], ["because", found.reason], ["bucket", found.bucket && `${found.bucket} of 100`],
+      ["percentage", found.percentage], ["hash", found.hash], ["generation", found.generation],
+    ]);
+  } catch (error) {
+    facts("explanation", [["trouble", error.message]]);
+  }
+});
+
+follow();

@@ -1,0 +1,30 @@
+"""The ops API on a real loopback port, for tests that need a server and not just an application."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+
+import uvicorn
+
+from gateway.ops.access import OpsAccess
+from gateway.ops.api import create_ops_app
+from gateway.ops.controls import FileControls
+from tests.gateway.ops.fleet import StandInFleet
+
+
+@contextmanager
+def served_ops(flags: Path, token: str | None = None) -> Iterator[str]:
+    """The URL of a running ops API over this flag file."""
+    app = create_ops_app(StandInFleet(), FileControls(flags), OpsAccess("127.0.0.1", token))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="off"))
+    socket = server.config.bind_socket()
+    socket.listen()  # whoever connects before the server runs waits in the queue
+    thread = Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{socket.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        socket.close()

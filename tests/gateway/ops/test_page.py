@@ -1,0 +1,193 @@
+"""The ops page in a real browser: it shows what is, changes it with a reason, and says so when it could not."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from flags.file_store import FileStore
+from gateway.ops.controls import FileControls
+from tests.gateway.ops.documents import FLAG, flag_file, stored
+from tests.gateway.ops.serving import served_ops
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+needs_browser = pytest.mark.skipif(
+    CHROMIUM is None and not os.environ.get("CI"), reason="no chromium on this machine (CI installs it)"
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return flag_file(tmp_path)
+
+
+@pytest.fixture
+def page(browser: Browser, path: Path) -> Iterator[Page]:
+    """The page on a fresh ops API; whatever the browser complains about fails the test."""
+    with served_ops(path) as url:
+        opened = browser.new_page(viewport={"width": 1280, "height": 900})
+        complaints: list[str] = []
+        opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        opened.on("pageerror", lambda error: complaints.append(str(error)))
+        opened.goto(url)
+        expect(opened.locator("#state")).to_have_text("10 % of users go to v2")
+        yield opened
+        opened.close()
+    assert [text for text in complaints if "409" not in text] == []
+
+
+def give_reason(page: Page, why: str, who: str = "ann") -> None:
+    page.get_by_label("Why").fill(why)
+    page.get_by_label("Your name").fill(who)
+    page.get_by_role("button", name="Do it").click()
+
+
+@needs_browser
+def test_it_shows_percentage_buckets_traffic_and_workers(page: Page) -> None:
+    expect(page.locator("#percentage")).to_have_text("10")
+    expect(page.locator("#buckets i.on")).to_have_count(10)
+    expect(page.locator("#buckets i")).to_have_count(100)
+    expect(page.locator("#workers tr")).to_have_count(2)
+    expect(page.locator("#traffic tr").first).to_contain_text("91")
+    expect(page.locator("#decisions tr")).to_have_count(2)
+
+
+@needs_browser
+def test_a_step_and_its_rollback(page: Page, path: Path) -> None:
+    page.get_by_role("button", name="50 %").click()
+    expect(page.locator("#confirm-effect")).to_have_text("40 % of users move to v2.")
+    give_reason(page, "half of them")
+    expect(page.locator("#state")).to_have_text("50 % of users go to v2")
+    assert stored(path) == (2, "50")
+    page.get_by_role("button", name="0 %", exact=True).click()
+    expect(page.locator("#confirm-effect")).to_have_text("50 % of users move to legacy.")
+    give_reason(page, "errors")
+    expect(page.locator("#state")).to_have_text("Everybody goes to legacy")
+    expect(page.locator("#buckets i.on")).to_have_count(0)
+    expect(page.locator("#journal tr").first).to_contain_text("50 → 0 %")
+    assert stored(path) == (3, "0")
+    assert [entry.why for entry in FileControls(path).journal(5)] == ["half of them", "errors"]
+
+
+@needs_browser
+def test_kill_and_revive(page: Page, path: Path) -> None:
+    page.get_by_role("button", name="Kill").click()
+    give_reason(page, "errors")
+    expect(page.locator("#state")).to_have_text("KILLED: everybody goes to legacy")
+    assert path.with_name("features.json.kill").exists()
+    page.get_by_role("button", name="Revive").click()
+    give_reason(page, "mended")
+    expect(page.locator("#state")).to_have_text("10 % of users go to v2")
+    assert not path.with_name("features.json.kill").exists()
+
+
+@needs_browser
+def test_without_a_reason_nothing_happens(page: Page, path: Path) -> None:
+    page.get_by_role("button", name="100 %").click()
+    page.get_by_role("button", name="Do it").click()
+    expect(page.locator("#confirm")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#confirm")).to_be_hidden()
+    page.get_by_role("button", name="100 %").click()
+    page.keyboard.press("Escape")
+    expect(page.locator("#confirm")).to_be_hidden()
+    assert stored(path) == (1, "10")
+
+
+@needs_browser
+def test_the_keyboard_is_enough(page: Page, path: Path) -> None:
+    page.get_by_role("button", name="100 %").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Why")).to_be_focused()
+    page.keyboard.type("all of them")
+    page.keyboard.press("Tab")
+    page.keyboard.type("ann")
+    page.keyboard.press("Enter")
+    expect(page.locator("#state")).to_have_text("100 % of users go to v2")
+    assert stored(path) == (2, "100")
+
+
+@needs_browser
+def test_somebody_elses_change_in_between_wins_and_is_told(page: Page, path: Path) -> None:
+    page.get_by_role("button", name="100 %").click()
+    expect(page.locator("#confirm")).to_be_visible()
+    FileStore(path).set_percentage(FLAG, 20)
+    give_reason(page, "all of them")
+    expect(page.locator("#state")).to_have_text("20 % of users go to v2")
+    expect(page.get_by_role("alert")).to_contain_text("Not done: the flags are at generation 2, not 1")
+    assert stored(path) == (2, "20")
+
+
+@needs_browser
+def test_any_percentage_can_be_typed(page: Page, path: Path) -> None:
+    page.get_by_label("Other").fill("37")
+    page.get_by_role("button", name="Set").click()
+    give_reason(page, "odd")
+    expect(page.locator("#buckets i.on")).to_have_count(37)
+    assert stored(path) == (2, "37")
+
+
+@needs_browser
+def test_explain_a_user(page: Page) -> None:
+    page.get_by_label("User id").fill("user-1")
+    page.keyboard.press("Enter")
+    expect(page.locator("#explanation")).to_contain_text("percentage-in")
+    expect(page.locator("#explanation")).to_contain_text("7 of 100")
+
+
+@needs_browser
+def test_a_reason_is_text_and_never_markup(page: Page) -> None:
+    page.get_by_role("button", name="50 %").click()
+    give_reason(page, "<img src=x onerror=alert(1)>")
+    expect(page.locator("#journal td").nth(3)).to_have_text("<img src=x onerror=alert(1)>")
+    expect(page.locator("#journal img")).to_have_count(0)
+
+
+@needs_browser
+def test_a_broken_flag_file_is_told_on_top(page: Page, path: Path) -> None:
+    path.write_text("{")
+    expect(page.get_by_role("alert")).to_contain_text("features.json cannot be used")
+    expect(page.locator("#percentage")).to_have_text("10")
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_sticks_out_to_the_side(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    assert page.locator("html").evaluate("element => element.scrollWidth") <= width
+
+
+@needs_browser
+def test_with_a_token_it_asks_once(browser: Browser, path: Path) -> None:
+    with served_ops(path, "s3cret") as url:
+        opened = browser.new_page()
+        opened.goto(url)
+        opened.get_by_label("Token of the ops API").fill("s3cret")
+        opened.get_by_role("button", name="Open").click()
+        expect(opened.locator("#state")).to_have_text("10 % of users go to v2")
+        opened.reload()
+        expect(opened.locator("#state")).to_have_text("10 % of users go to v2")
+        opened.close()
+
+
+def test_the_page_may_load_nothing_from_elsewhere(path: Path) -> None:
+    with served_ops(path, "s3cret") as url, httpx.Client(base_url=url, trust_env=False) as client:
+        for name in ("/", "/page/ops.css", "/page/ops.js"):
+            answer = client.get(name)
+            assert answer.status_code == 200
+            assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert client.get("/page/../api.py").status_code == 404
+        assert client.get("/page/nothing").json()["status"] == 404
