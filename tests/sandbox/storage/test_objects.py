@@ -118,7 +118,7 @@ def test_names_with_dot_segments_are_refused_as_they_stand_on_the_wire(
 
 def test_a_stream_is_stored_with_bounded_memory(sandbox: RunningSandbox, place: str) -> None:
     server = serving_process(sandbox)
-    block, blocks = bytes(range(256)) * (MEGABYTE // 256), 192
+    block, blocks = bytes(range(256)) * (MEGABYTE // 256), 96
     sandbox.upload(place, b"warm")
     before = server.memory_info().rss
 
@@ -132,7 +132,7 @@ def test_a_stream_is_stored_with_bounded_memory(sandbox: RunningSandbox, place: 
         for piece in answer.iter_bytes():
             received.update(piece)
     assert received.digest() == hashlib.sha256(block * blocks).digest()
-    assert server.memory_info().rss - before < 64 * MEGABYTE
+    assert server.memory_info().rss - before < 48 * MEGABYTE
     sandbox.http.delete(f"{OBJECTS}/{place}").raise_for_status()
 
 
