@@ -45,7 +45,7 @@ class RequestBlock(NamedTuple):
     lines: bytes
     request_id: bytes | None
     traced: bool
-    has_key: bool  # the client sent its own Idempotency-Key
+    key: bytes | None  # the client's own Idempotency-Key
     origin: bytes | None
     max_forwards: int | None
     wants_decision: bool
@@ -91,7 +91,7 @@ def request_block(
         b"".join(parts),
         seen.get(Kind.REQUEST_ID),
         Kind.TRACEPARENT in seen,
-        Kind.IDEMPOTENCY_KEY in seen,
+        seen.get(Kind.IDEMPOTENCY_KEY),
         seen.get(Kind.ORIGIN),
         int(left) if left.isdigit() and len(left) < 10 else None,
         Kind.EXPLAIN in seen,

@@ -24,7 +24,9 @@ from gateway.core.framing import Framing, ResponseFacts, has_body
 from gateway.core.heads import Field
 from gateway.core.peek import PREFIX_BYTES
 from gateway.core.problems import problem
-from gateway.proxy.admission import admit, explanation
+from gateway.proxy.admission import admit
+from gateway.proxy.compose import frames_by_chunks, request_head, response_lines
+from gateway.proxy.inquiry import Verdict, inquire
 from gateway.proxy.reception import Received
 from gateway.proxy.record import record, record_error, record_v2_answer
 from gateway.proxy.tunnel import Tunnel
@@ -49,10 +51,12 @@ class Exchange:
         "_chunk_reply",
         "_decision",
         "_ended",
+        "_outcome",
         "_peeking",
         "_pending",
         "_retried",
         "_sent_up",
+        "_whole",
         "backend",
         "block",
         "client",
@@ -91,8 +95,10 @@ class Exchange:
         self._decision: Decision = LEGACY_BY_ROUTE
         self._pending: list[bytes] = []  # body bytes that came before there was a connection
         self._peeking = False
+        self._whole: tuple[bytes, ...] | None = None  # the body of a flagged request, if it is short enough to keep
         self._ended: Sequence[Field] | None = None  # the request's trailers, once it is complete
         self._retried = False
+        self._outcome = ""
         self._sent_up = False  # bytes of the request may have reached a backend
         self._chunk_reply = False
         self.service.meters.in_flight += 1
@@ -110,6 +116,8 @@ class Exchange:
 
     def _decide(self, *, complete: bool) -> None:
         self._peeking = False
+        if complete:
+            self._whole = tuple(self._pending)
         try:
             self._decision = admit(self.service, self.route, b"".join(self._pending), complete=complete)
         except ClientFault as error:
@@ -148,7 +156,7 @@ class Exchange:
         self.upstream = connection
         self._sent_up = True
         connection.begin(self)
-        parts = [self._request_head()]
+        parts = [request_head(self)]
         if self._pending:
             parts += map(encode_chunk, self._pending) if self.framing is _BY_CHUNKS else self._pending
             self._pending = []
@@ -157,16 +165,6 @@ class Exchange:
         connection.transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
         if not self.request_done and not connection.write_blocked:
             self.client.release_upload()
-
-    def _request_head(self) -> bytes:
-        block = self.block
-        request_id = self.request_id
-        own = b"" if block.request_id else b"X-Request-Id: %b\r\n" % request_id
-        if not block.traced and len(request_id) == 32:
-            own += b"traceparent: 00-%b-%b-00\r\n" % (request_id, request_id[16:])
-        if self.route.flag is not None and not block.has_key:
-            own += b"Idempotency-Key: %b\r\n" % request_id
-        return b"%b %b HTTP/1.1\r\n%b%b\r\n" % (self.method, self.target, block.lines, own)
 
     def request_piece(self, data: bytes) -> None:
         """The next piece of the request's body."""
@@ -219,29 +217,16 @@ class Exchange:
     def response_head(self, facts: ResponseFacts, lines: bytes, first: bytes, *, body: bool = True) -> None:
         """Send the head, with the first bytes of a length-delimited body. `body` is False where there can be none."""
         self.responded = True
-        status = self.status = facts.line.status
+        self.status = facts.line.status
         client = self.client
         if self.backend is _V2:
-            record_v2_answer(self, status)
-        own = b"" if facts.has_request_id else b"X-Request-Id: %b\r\n" % self.request_id
-        if not facts.has_date:
-            own += b"Date: %b\r\n" % self.service.clock.date
-        if facts.framing is not _BY_LENGTH and status not in (204, 304):
-            if self.minor == 0 and body:
-                client.closing = True
-            elif body or facts.framing is _BY_CHUNKS:
-                self._chunk_reply = body
-                own += b"Transfer-Encoding: chunked\r\n"
-        if self.service.draining or not self.request_done:
+            record_v2_answer(self, self.status)
+        chunked = frames_by_chunks(self, facts, body=body)
+        self._chunk_reply = chunked and body
+        until_close = body and not chunked and facts.framing is not _BY_LENGTH
+        if until_close or self.service.draining or not self.request_done:
             client.closing = True
-        if client.closing:
-            own += b"Connection: close\r\n"
-        elif not self.minor:
-            own += b"Connection: keep-alive\r\n"
-        if self.route.sunset and self.backend is Backend.LEGACY:
-            own += b"Deprecation: true\r\nSunset: %b\r\n" % self.route.sunset.encode("ascii")
-        if self.block.wants_decision:
-            own += b"X-Gateway-Decision: %b\r\n" % explanation(self.backend, self._decision)
+        own = response_lines(self, facts, self._decision, chunked=chunked)
         self.sent += len(first)
         client.transport.write(b"%b%b\r\n%b" % (lines, own, first))
 
@@ -303,8 +288,26 @@ class Exchange:
             self._retried = True
             self.service.meters.events.add("retry", self.backend)
             self.service.pools[self.backend].connect(self)
+        elif self.backend is _V2 and self._whole is not None and not answered and self.request_done:
+            record_error(self, error)
+            self.service.background(self._resolve(error))
         else:
             self.fail(error)
+
+    async def _resolve(self, error: GatewayError) -> None:
+        """v2 broke off before it answered: if it says that it never accepted the job, legacy may have it."""
+        pool = self.service.pools[Backend.V2]
+        verdict = await inquire(pool.address, self.block.key or self.request_id)
+        self.service.meters.events.add(f"inquiry-{verdict}", Backend.V2)
+        if self.finished:
+            return
+        if verdict is Verdict.NEVER and self._whole is not None:
+            self._pending, self._sent_up = list(self._whole), False
+            self.service.meters.events.add("fallback", Backend.LEGACY)
+            self._send(Backend.LEGACY)
+        else:
+            self._outcome = str(verdict)
+            self.fail(error, counted=True)
 
     def fail(self, error: GatewayError, *, counted: bool = False) -> None:
         """End with `error`: answer it if nothing was answered yet, else cut the answer short so that nobody takes it
@@ -332,7 +335,7 @@ class Exchange:
             origin=self.block.origin,
             body=has_body(self.method, error.status),
             close=client.closing,
-            outcome="unknown" if unknown else None,
+            outcome=self._outcome or ("unknown" if unknown else None),
         )
         client.transport.write(answer)
         self._finish()

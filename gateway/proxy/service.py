@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from collections.abc import Coroutine
 from email.utils import formatdate
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +45,7 @@ class Service:
     __slots__ = (
         "_counter",
         "_prefix",
+        "_tasks",
         "access_log",
         "breaker",
         "clients",
@@ -84,6 +86,13 @@ class Service:
         # Ids are unguessable per worker and cheap per request: a random half and a counter.
         self._prefix = secrets.token_hex(8).encode("ascii")
         self._counter = secrets.randbits(32)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def background(self, work: Coroutine[None, None, None]) -> None:
+        """Run something that no connection waits for; it is kept from being collected until it is done."""
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def next_id(self) -> bytes:
         """A new request id: 32 lower-case hex digits, also fit to be a trace id (W3C Trace Context section 3.2.2.3)."""

@@ -5,7 +5,9 @@ import json
 import socket
 from pathlib import Path
 
-from tests.gateway.proxy.wire import OK, Backend, answers, gateway, read_request
+import pytest
+
+from tests.gateway.proxy.wire import OK, Backend, Script, answers, gateway, read_request
 
 JOB = b'POST /flagged HTTP/1.1\r\nHost: a\r\nContent-Length: 15\r\n\r\n{"user_id":"u"}'
 
@@ -48,13 +50,84 @@ async def test_v2_down_falls_back_with_a_body_larger_than_the_prefix(tmp_path: P
         assert legacy.seen[0].body == body
 
 
-async def test_v2_that_took_the_job_and_died_is_an_unknown_outcome_and_never_sent_again(tmp_path: Path) -> None:
-    legacy, v2 = Backend(), Backend(script=_hang_up)
+def _dies_then_says(status: bytes) -> Script:
+    """A v2 that breaks off when it is given a job, and later answers what it knows of it."""
+
+    async def script(backend: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen = await read_request(reader)
+        backend.seen.append(seen)
+        if seen.line.startswith(b"GET /jobs?"):
+            writer.write(b"HTTP/1.1 %b X\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}" % status)
+
+    return script
+
+
+async def test_v2_that_broke_off_and_never_accepted_the_job_leaves_it_to_legacy(tmp_path: Path) -> None:
+    legacy, v2 = Backend(), Backend(script=_dies_then_says(b"404"))
     async with legacy.running(), v2.running(), gateway(tmp_path, legacy, v2) as running:
-        answer = answers(await running.send(JOB))[0]
+        answer = answers(await running.send(JOB))[-1]
+        assert (answer.status, answer.values("x-gateway-backend")) == (200, [b"legacy"])
+        key = v2.seen[0].values("idempotency-key")[0]
+        assert v2.seen[1].line == b"GET /jobs?idempotency_key=%b HTTP/1.1" % key
+        assert [(seen.body, seen.values("idempotency-key")) for seen in legacy.seen] == [(b'{"user_id":"u"}', [key])]
+        assert running.service.meters.events.counts[("inquiry-never", "v2")] == 1
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(b"200", "accepted"), (b"500", "unknown"), (b"abc", "unknown")])
+async def test_v2_that_broke_off_and_may_have_the_job_keeps_it(tmp_path: Path, status: bytes, outcome: str) -> None:
+    legacy, v2 = Backend(), Backend(script=_dies_then_says(status))
+    async with legacy.running(), v2.running(), gateway(tmp_path, legacy, v2) as running:
+        answer = answers(await running.send(JOB))[-1]
+        assert answer.status == 502
+        assert json.loads(answer.body)["outcome"] == outcome
+        assert (len(v2.seen), len(legacy.seen)) == (2, 0)
+
+
+async def test_a_job_too_long_to_keep_is_an_unknown_outcome_and_never_sent_again(tmp_path: Path) -> None:
+    legacy, v2 = Backend(), Backend(script=_dies_then_says(b"404"))
+    body = b'{"user_id":"u","conversations":"' + b"x" * 100_000 + b'"}'
+    request = b"POST /flagged HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    async with legacy.running(), v2.running(), gateway(tmp_path, legacy, v2) as running:
+        answer = answers(await running.send(request))[-1]
         assert answer.status == 502
         assert json.loads(answer.body)["outcome"] == "unknown"
         assert (len(v2.seen), len(legacy.seen)) == (1, 0)
+
+
+async def test_a_v2_that_fails_again_and_again_is_left_alone_for_a_while(tmp_path: Path) -> None:
+    """Ejected, its users fall to legacy, and the reason says so."""
+    legacy = Backend()
+    v2 = Backend(reply=b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n")
+    async with legacy.running(), v2.running(), gateway(tmp_path, legacy, v2) as running:
+        statuses = [answers(await running.send(JOB))[0].status for _ in range(8)]
+        assert statuses == [500] * 5 + [200] * 3
+        decisions = running.service.meters.decisions.counts
+        assert decisions == {("f", "v2", "percentage-in"): 5, ("f", "legacy", "breaker-open"): 3}
+
+
+async def test_guards_refuse_before_a_byte_goes_up(tmp_path: Path) -> None:
+    routes = (
+        '[[route]]\nname = "flagged"\nmethods = ["POST"]\npath = "/flagged"\nflag = "f"\nrate_limit = 2\n'
+        'guards = ["storage-path-of-user"]\napi_key = true\n'
+    )
+    backend = Backend()
+
+    def job(body: bytes, fields: bytes = b"X-Api-Key: k\r\n") -> bytes:
+        return b"POST /flagged HTTP/1.1\r\nHost: a\r\n%bContent-Length: %d\r\n\r\n%b" % (fields, len(body), body)
+
+    good = b'{"user_id":"u","storage_path":"imports/u/raw.json"}'
+    bad = b'{"user_id":"u","storage_path":"imports/v/raw.json"}'
+    async with backend.running(), gateway(tmp_path, backend, routes=routes, api_key="k") as running:
+
+        async def status(request: bytes) -> int:
+            return answers(await running.send(request))[-1].status
+
+        assert await status(job(good, b"")) == 401
+        assert await status(job(good, b"Expect: 100-continue\r\n")) == 401
+        assert await status(job(bad)) == 403
+        assert backend.seen == []
+        assert [await status(job(good)) for _ in range(3)] == [200, 200, 429]
+        assert len(backend.seen) == 2
 
 
 async def test_legacy_down_is_a_502_that_a_page_can_read(tmp_path: Path) -> None:

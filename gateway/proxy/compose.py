@@ -1,0 +1,51 @@
+"""The per-request lines of the heads that an exchange sends, around the blocks of gateway.core.headers."""
+
+from typing import TYPE_CHECKING
+
+from gateway.core.decide import Backend, Decision
+from gateway.core.framing import Framing, ResponseFacts
+from gateway.proxy.admission import explanation
+
+if TYPE_CHECKING:
+    from gateway.proxy.exchange import Exchange
+
+_BY_LENGTH, _BY_CHUNKS = Framing.LENGTH, Framing.CHUNKED
+_LEGACY = Backend.LEGACY
+
+
+def request_head(exchange: "Exchange") -> bytes:
+    """The head for the backend: request line, the client's block, and the ids that the client did not give."""
+    block, request_id = exchange.block, exchange.request_id
+    own = b"" if block.request_id else b"X-Request-Id: %b\r\n" % request_id
+    if not block.traced:
+        trace = request_id if block.request_id is None else exchange.service.next_id()
+        own += b"traceparent: 00-%b-%b-00\r\n" % (trace, trace[16:])
+    if exchange.route.flag is not None and block.key is None:
+        own += b"Idempotency-Key: %b\r\n" % request_id
+    return b"%b %b HTTP/1.1\r\n%b%b\r\n" % (exchange.method, exchange.target, block.lines, own)
+
+
+def frames_by_chunks(exchange: "Exchange", facts: ResponseFacts, *, body: bool) -> bool:
+    """Whether the head has to say that the body comes in chunks; a client of HTTP/1.0 gets it until the close."""
+    if facts.framing is _BY_LENGTH or facts.line.status in (204, 304) or not exchange.minor:
+        return False
+    return body or facts.framing is _BY_CHUNKS
+
+
+def response_lines(exchange: "Exchange", facts: ResponseFacts, decision: Decision, *, chunked: bool) -> bytes:
+    """What the gateway adds to a response's own fields."""
+    own = b"" if facts.has_request_id else b"X-Request-Id: %b\r\n" % exchange.request_id
+    if not facts.has_date:
+        own += b"Date: %b\r\n" % exchange.service.clock.date
+    if chunked:
+        own += b"Transfer-Encoding: chunked\r\n"
+    if exchange.client.closing:
+        own += b"Connection: close\r\n"
+    elif not exchange.minor:
+        own += b"Connection: keep-alive\r\n"
+    if exchange.route.sunset and exchange.backend is _LEGACY:
+        # RFC 9745, RFC 8594: this answer comes from what is going away.
+        own += b"Deprecation: true\r\nSunset: %b\r\n" % exchange.route.sunset.encode("ascii", "replace")
+    if exchange.block.wants_decision:
+        own += b"X-Gateway-Decision: %b\r\n" % explanation(exchange.backend, decision)
+    return own
