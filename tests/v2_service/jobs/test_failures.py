@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from pathlib import Path
-from typing import Any  # rows
+from collections.abc import Iterator
 
 import pytest
 
 from sandbox.running import RunningSandbox
 from tests.v2_service.conftest import EXPORTS
-from tests.v2_service.exports import export
+from tests.v2_service.exports import conversation, export
+from tests.v2_service.jobs.test_imports import SETTLED
 from tests.v2_service.running import RunningService
 
 STATUSES = ("import_status", "embedding_status", "embedding_progress", "memory_status", "full_pass_status")
@@ -65,40 +65,96 @@ def test_a_storage_path_that_holds_nothing_is_accepted_and_then_fails(service: R
     assert "upload" in job["error_message"]
 
 
-@pytest.fixture
-def own_sandbox() -> Any:
-    """Faults are for everybody, so these tests have a sandbox of their own."""
+@pytest.fixture(scope="module")
+def faulty() -> Iterator[RunningSandbox]:
+    """A sandbox of its own, because faults are for everybody."""
     with RunningSandbox() as sandbox:
         yield sandbox
 
 
-def test_failures_of_the_model_end_the_import_before_or_after_the_first_profile(
-    own_sandbox: RunningSandbox, tmp_path: Path
+@pytest.fixture(scope="module")
+def strict(faulty: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """A service over it, with a full pass from three conversations on."""
+    with RunningService(faulty, tmp_path_factory.mktemp("v2"), V2_FULL_PASS_MIN_CONVERSATIONS="3") as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def healthy_again(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No fault outlives its test."""
+    yield
+    if "faulty" in request.fixturenames:
+        request.getfixturevalue("faulty").set_faults()
+
+
+def test_without_a_database_nothing_is_accepted_and_the_service_is_not_ready(
+    faulty: RunningSandbox, strict: RunningService
 ) -> None:
-    with RunningService(own_sandbox, tmp_path, V2_STEP_ATTEMPTS="2", V2_MODEL_RETRIES="0") as service:
-        user = own_sandbox.create_user()
-        own_sandbox.set_faults(anthropic={"error_rate": 1, "error_status": 529})
-        job = service.imported(user, export(2))
-        assert (job["status"], job["error_code"], job["step"]) == ("failed", "model_unavailable", "quick_pass")
-        assert service.profile(user)["import_status"] == "failed"
-
-        own_sandbox.set_faults(bedrock={"error_rate": 1})
-        job = service.imported(user, export(2))
-        assert (job["status"], job["error_code"], job["step"]) == ("failed", "embeddings_unavailable", "embed")
-        profile = service.profile(user)
-        assert (profile["import_status"], profile["full_pass_status"]) == ("quick_ready", "failed")
-        assert profile["soulprint_text"]
-        assert profile["import_error"] is None
-        assert own_sandbox.rows("conversation_chunks", {"user_id": f"eq.{user}"}) == []
-
-        own_sandbox.set_faults(callback={"error_rate": 1, "error_status": 500})
-        job = service.imported(user, export(2))
-        assert (job["status"], job["callback_outcome"]) == ("complete", "failed: The web app answered 500.")
+    user = faulty.create_user()
+    faulty.set_faults(rest={"error_rate": 1, "error_status": 503})
+    answer = strict.http.post("/process-full", json={"user_id": user})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "database" in answer.json()["detail"]
+    assert strict.http.get("/ready").status_code == 503
+    assert strict.http.get("/health").status_code == 200
+    faulty.set_faults()
+    assert faulty.rows("pipeline_runs", {"user_id": f"eq.{user}"}) == []
+    assert strict.http.get("/ready").status_code == 200
 
 
-def test_passing_trouble_is_ridden_out(own_sandbox: RunningSandbox, tmp_path: Path) -> None:
-    with RunningService(own_sandbox, tmp_path, V2_STEP_ATTEMPTS="8", V2_MODEL_RETRIES="3") as service:
-        trouble = {"error_rate": 0.08, "error_status": 503}
-        own_sandbox.set_faults(anthropic=trouble, bedrock=trouble, storage=trouble)
-        job = service.imported(own_sandbox.create_user(), export(6))
-        assert (job["status"], job["coverage"]) == ("complete", 1)
+def test_inline_conversations_that_cannot_be_stored_are_not_accepted(
+    faulty: RunningSandbox, strict: RunningService
+) -> None:
+    user = faulty.create_user()
+    faulty.set_faults(storage={"error_rate": 1, "error_status": 503})
+    refused = strict.http.post("/process-full", json={"user_id": user, "conversations": [conversation(1)]})
+    assert refused.status_code == 503
+    faulty.set_faults()
+    accepted = strict.http.post("/process-full", json={"user_id": user, "conversations": [conversation(1)]})
+    assert strict.ended(accepted.json()["job_id"])["status"] == "complete"
+
+
+def test_a_model_that_fails_before_the_first_profile_fails_the_import(
+    faulty: RunningSandbox, strict: RunningService
+) -> None:
+    user = faulty.create_user()
+    faulty.set_faults(anthropic={"error_rate": 1, "error_status": 401})
+    job = strict.imported(user, export(2))
+    assert (job["status"], job["error_code"], job["step"]) == ("failed", "model_unavailable", "quick_pass")
+    assert strict.profile(user)["import_status"] == "failed"
+
+
+def test_embeddings_that_fail_leave_the_first_profile_working(faulty: RunningSandbox, strict: RunningService) -> None:
+    user = faulty.create_user()
+    faulty.set_faults(bedrock={"error_rate": 1, "error_status": 400})
+    job = strict.imported(user, export(2))
+    assert (job["status"], job["error_code"], job["step"]) == ("failed", "embeddings_unavailable", "embed")
+    profile = strict.profile(user)
+    assert (profile["import_status"], profile["full_pass_status"]) == ("quick_ready", "failed")
+    assert profile["soulprint_text"]
+    assert profile["import_error"] is None
+    assert faulty.rows("conversation_chunks", {"user_id": f"eq.{user}"}) == []
+    assert job["cost"]["llm_call_count"] == 1
+
+
+def test_a_callback_that_fails_does_not_fail_the_import(faulty: RunningSandbox, strict: RunningService) -> None:
+    faulty.set_faults(callback={"error_rate": 1, "error_status": 500})
+    job = strict.imported(faulty.create_user(), export(1))
+    assert (job["status"], job["callback_outcome"]) == ("complete", "failed: The web app answered 500.")
+
+
+def test_passing_trouble_is_ridden_out(faulty: RunningSandbox, strict: RunningService) -> None:
+    trouble = {"error_rate": 0.08, "error_status": 503}
+    faulty.set_faults(anthropic=trouble, bedrock=trouble, storage=trouble)
+    job = strict.imported(faulty.create_user(), export(5))
+    assert (job["status"], job["coverage"]) == ("complete", 1)
+
+
+def test_below_the_threshold_there_is_no_full_pass_but_all_else(faulty: RunningSandbox, strict: RunningService) -> None:
+    user = faulty.create_user()
+    job = strict.imported(user, export(2))
+    assert (job["status"], job["counts"]["full_pass"], set(job["usage"])) == ("complete", False, {"quick_pass"})
+    profile = strict.profile(user)
+    assert {column: profile[column] for column in SETTLED} == SETTLED
+    assert (profile["memory_md"], profile["full_pass_started_at"]) == (None, None)
+    assert strict.imported(user, export(3))["counts"]["full_pass"] is True

@@ -122,16 +122,3 @@ def test_a_refresh_of_somebody_without_chunks_fails_and_changes_no_status(servic
     assert after["import_error"] == job["error_message"]
     same = ("import_status", "embedding_status", "memory_status", "full_pass_status", "soulprint_text")
     assert {name: after[name] for name in same} == {name: before[name] for name in same}
-
-
-def test_below_the_threshold_there_is_no_full_pass_but_all_else(
-    sandbox: RunningSandbox, user: str, tmp_path: Any
-) -> None:
-    with RunningService(sandbox, tmp_path, V2_FULL_PASS_MIN_CONVERSATIONS="3") as small:
-        job = small.imported(user, export(2))
-        assert (job["status"], job["counts"]["full_pass"], set(job["usage"])) == ("complete", False, {"quick_pass"})
-        profile = small.profile(user)
-        assert {column: profile[column] for column in SETTLED} == SETTLED
-        assert profile["memory_md"] is None
-        assert profile["full_pass_started_at"] is None
-        assert small.imported(sandbox.create_user(), export(3))["counts"]["full_pass"] is True
