@@ -4,4 +4,6 @@ model       what a compiled flag is             document, compile   from Unleash
 bucketing   the hash                            evaluate, engine    one answer for one user
 source      what every source has in common     file_source, follow a followed file, last_good its safety copy
 file_store  changing the percentage             kill, journal       the local kill, and who did what when
+unleash_*   the same on an Unleash server       opening             file or server, for whoever follows
+cross_check compiled against the SDK's engine
 """

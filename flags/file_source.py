@@ -28,14 +28,13 @@ class _Signature(NamedTuple):
 class FileSource(FlagSource):
     """Follows one file. A missing, unreadable or broken file leaves the last good flags in force and sets `error`.
 
-    The last good document is also kept at `<path>.last-good`, for a restart next to a broken file;
-    `keep_error` says why that failed, if it did. Not safe to poll from two threads.
+    The last good document is also kept at `<path>.last-good`, for a restart next to a broken file. Not safe to poll
+    from two threads.
     """
 
     def __init__(self, path: Path, *, engine: EngineFactory | None = YggdrasilEngine, clock: Clock = time.time) -> None:
         super().__init__(clock)
         self.path = path
-        self.keep_error: str | None = None
         self._engine = engine
         self._kept_at = path.with_name(path.name + ".last-good")
         self._settled: _Signature | None = None

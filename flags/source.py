@@ -4,6 +4,7 @@ Counterparts: the sources themselves, which call `_accept`, `_confirm` and `_fai
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from flags.model import Snapshot
@@ -11,7 +12,7 @@ from flags.model import Snapshot
 Clock = Callable[[], float]
 
 
-class FlagSource:
+class FlagSource(ABC):
     """The flags in force. Times are seconds since the epoch.
 
     snapshot      the last good flags, None if there never were any (then everything goes to legacy)
@@ -19,6 +20,7 @@ class FlagSource:
     loaded_at     when `snapshot` came into force in this process
     changed_at    when it was changed at its origin, as far as the origin says
     confirmed_at  when the origin last agreed with `snapshot`
+    keep_error    why the safety copy for a restart could not be written, None if it could
     """
 
     def __init__(self, clock: Clock = time.time) -> None:
@@ -29,6 +31,15 @@ class FlagSource:
         self.loaded_at: float | None = None
         self.changed_at: float | None = None
         self.confirmed_at: float | None = None
+        self.keep_error: str | None = None
+
+    @abstractmethod
+    def poll(self) -> bool:
+        """Look for news once, without waiting (the first look may wait a moment); True if `snapshot` changed."""
+
+    def close(self) -> None:
+        """Stop whatever runs in the background; what is in force stays."""
+        return
 
     def subscribe(self, listener: Callable[["FlagSource"], None]) -> Callable[[], None]:
         """Call `listener` after each change of `snapshot` or `error`. Returns a function that ends it."""

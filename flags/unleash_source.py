@@ -84,7 +84,6 @@ class UnleashSource(FlagSource):
         clock: Clock = time.time,
     ) -> None:
         super().__init__(clock)
-        self.keep_error: str | None = None
         self._kept_at = kept_at
         self._max_age = max_age
         self._engine = engine

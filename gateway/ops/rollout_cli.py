@@ -7,6 +7,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from pydantic import SecretStr, ValidationError
 
+from flags.opening import unleash_copy
 from flags.unleash_source import UnleashOptions
 from flags.unleash_store import UnleashAdmin
 from gateway.ops import change_commands, question_commands
@@ -58,8 +59,7 @@ def _controls(context: typer.Context, settings: RolloutSettings, *, file_asked_f
         options = UnleashOptions(str(settings.unleash_url), _open(settings.unleash_token) or "")
         secret, place = _open(settings.unleash_admin_token), (settings.unleash_project, settings.unleash_environment)
         admin = UnleashAdmin(secret, *place) if secret else None
-        kept_at = settings.flags.with_name(settings.flags.name + ".unleash")
-        return FileControls(settings.flags, UnleashOrigin(options, kept_at, admin))
+        return FileControls(settings.flags, UnleashOrigin(options, unleash_copy(settings.flags), admin))
     return FileControls(settings.flags)
 
 
