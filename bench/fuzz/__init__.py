@@ -1,0 +1,1 @@
+"""HTTP fuzzing of the gateway: streams of odd requests and answers, judged by a referee that shares no code with it."""
