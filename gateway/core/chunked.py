@@ -8,18 +8,17 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from gateway.core.errors import HeadTooLarge
+from gateway.core.fields import Kind, kind_of
 from gateway.core.heads import Field, parse_fields
 
 # An extension is skipped, not interpreted, so only its size and its characters matter.
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?\Z")
 MAX_SIZE_LINE = 1024
 MAX_TRAILERS = 8192
-# Fields that change framing, routing, identity or how the body is read: never as a trailer (RFC 9110 section 6.5.1).
+# Plain header fields that change how the message is read or who sent it: never as a trailer (RFC 9110 section 6.5.1).
 _NEVER_TRAILERS = frozenset(
-    b"transfer-encoding content-length host trailer te connection upgrade keep-alive proxy-connection expect "
-    b"authorization cookie set-cookie proxy-authorization proxy-authenticate www-authenticate cache-control "
-    b"max-forwards content-encoding content-type content-range date location vary age expires forwarded via "
-    b"idempotency-key x-forwarded-for x-forwarded-host x-forwarded-proto x-request-id".split()
+    b"authorization cookie set-cookie www-authenticate authentication-info cache-control content-encoding content-type "
+    b"content-range location vary age expires x-api-key apikey range if-match if-none-match if-modified-since".split()
 )
 
 
@@ -38,6 +37,7 @@ class ChunkedDecoder:
     Raises ValueError on anything that RFC 9112 section 7.1 does not allow; the decoder is then dead.
     """
 
+    nominated: frozenset[bytes] = frozenset()  # names in the message's Connection field
     done: bool = False
     rest: bytes = b""
     trailers: list[Field] = field(default_factory=list)
@@ -110,7 +110,7 @@ class ChunkedDecoder:
             if b"\n" in self._line.replace(b"\r\n", b""):
                 raise ValueError("trailer line ends with a bare LF")
             return len(data)
-        self.trailers = allowed_trailers(_parse_trailers(data[at : stop + 4]))
+        self.trailers = allowed_trailers(_parse_trailers(data[at : stop + 4]), self.nominated)
         self.done = True
         self._state = _State.DONE
         return stop + 4
@@ -136,12 +136,15 @@ def _parse_trailers(block: bytes) -> list[Field]:
         raise ValueError(error.detail) from None
 
 
-def allowed_trailers(fields: list[Field]) -> list[Field]:
-    """Trailer fields that may travel on: none that frame, route, authenticate or describe (RFC 9110 section 6.5.1)."""
+def allowed_trailers(fields: list[Field], nominated: frozenset[bytes] = frozenset()) -> list[Field]:
+    """Trailer fields that may travel on: none that frame, route, authenticate or describe (RFC 9110 section 6.5.1).
+
+    Some backends append trailers to the header fields, so what a client may not say in a header it may not say here.
+    """
     return [
         (name, value)
         for name, value in fields
-        if name.lower() not in _NEVER_TRAILERS and not name.lower().startswith(b"x-gateway-")
+        if kind_of(name) is Kind.PLAIN and (key := name.lower()) not in _NEVER_TRAILERS and key not in nominated
     ]
 
 

@@ -48,10 +48,6 @@ _KNOWN: Final = {
     b"proxy-authorization": Kind.HOP,
     b"proxy-authenticate": Kind.HOP,
     b"proxy-authentication-info": Kind.HOP,
-    b"x-forwarded-for": Kind.FORWARDING,
-    b"x-forwarded-host": Kind.FORWARDING,
-    b"x-forwarded-proto": Kind.FORWARDING,
-    b"x-forwarded-port": Kind.FORWARDING,
     b"x-real-ip": Kind.FORWARDING,
     b"forwarded": Kind.FORWARDING,
     b"x-gateway-explain": Kind.EXPLAIN,
@@ -85,4 +81,6 @@ def _classify(key: bytes) -> Kind:
     plain = key.replace(b"_", b"-")
     if plain.startswith(b"x-gateway-"):
         return Kind.OURS
-    return Kind.SPOOFED if _KNOWN.get(plain) is Kind.FORWARDING else Kind.PLAIN
+    if plain.startswith(b"x-forwarded-") or _KNOWN.get(plain) is Kind.FORWARDING:
+        return Kind.FORWARDING if plain == key else Kind.SPOOFED
+    return Kind.PLAIN

@@ -52,13 +52,13 @@ class RequestBlock(NamedTuple):
 
 
 def request_block(
-    facts: RequestFacts, hop: Hop, minor: int, *, authority: bytes | None, nameless: bytes, pass_expect: bool = True
+    facts: RequestFacts, hop: Hop, minor: int, *, authority: bytes | None, nameless: bytes, flagged: bool = False
 ) -> RequestBlock:
     """The end-to-end fields of a request, and the gateway's own behind them.
 
     `authority` is that of an absolute-form target, which wins over Host (RFC 9112 section 3.2.2); `nameless` is the
-    Host to send for an HTTP/1.0 client that named none; without `pass_expect` the gateway itself answers the
-    expectation. Raises LoopDetected when our own name stands in Via.
+    Host to send for an HTTP/1.0 client that named none; on a `flagged` route the gateway itself answers an
+    expectation and sees to a proper Idempotency-Key. Raises LoopDetected when our own name stands in Via.
     """
     named = authority or facts.host
     host = named or nameless
@@ -73,15 +73,14 @@ def request_block(
         if kind is not _PLAIN:
             if kind in _DROPPED:
                 continue
-            if kind is Kind.FORWARDING:
-                chain.add(name.lower(), value)
+            if kind is Kind.FORWARDING and (chain.add(name.lower(), value) or not hop.trusted_hops):
                 continue
             if kind is Kind.HOST:
                 parts += (name, b": ", host, b"\r\n")
                 continue
             if kind is Kind.VIA:
                 _check_loop(value, hop.name)
-            elif _withheld(kind, value, seen, facts, pass_expect=pass_expect):
+            elif _withheld(kind, value, seen, facts, flagged=flagged):
                 continue
             seen[kind] = value
         parts += (name, b": ", value, b"\r\n")
@@ -98,14 +97,16 @@ def request_block(
     )
 
 
-def _withheld(kind: Kind, value: bytes, seen: dict[Kind, bytes], facts: RequestFacts, *, pass_expect: bool) -> bool:
+def _withheld(kind: Kind, value: bytes, seen: dict[Kind, bytes], facts: RequestFacts, *, flagged: bool) -> bool:
     """Whether a field of a special kind stays here."""
     if kind is Kind.REQUEST_ID:
         return kind in seen or _REQUEST_ID.match(value) is None
     if kind is Kind.TRACEPARENT:
         return kind in seen or _TRACEPARENT.match(value) is None
     if kind is Kind.EXPECT:
-        return not (pass_expect and facts.expects_continue)
+        return flagged or not facts.expects_continue
+    if kind is Kind.IDEMPOTENCY_KEY:
+        return flagged and (kind in seen or not value)
     if kind is Kind.EXPLAIN:
         seen[kind] = value
         return True
@@ -123,7 +124,8 @@ class _Chain:
         self.host: bytes | None = None
         self.proto: bytes | None = None
 
-    def add(self, key: bytes, value: bytes) -> None:
+    def add(self, key: bytes, value: bytes) -> bool:
+        """Take a field that the gateway will write anew; False if it is not one of these."""
         if key == b"x-forwarded-for":
             self.forwarded_for += [part.strip(b" \t") for part in value.split(b",")]
         elif key == b"forwarded":
@@ -132,6 +134,9 @@ class _Chain:
             self.host = value
         elif key == b"x-forwarded-proto":
             self.proto = value
+        else:
+            return False
+        return True
 
 
 def _check_loop(via: bytes, name: bytes) -> None:

@@ -23,8 +23,6 @@ Field = tuple[bytes, bytes]
 # RFC 9112 section 3 with exactly one space, RFC 9110 section 9.1 for the token. The target's form is checked later.
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ([^\x00-\x20\x7f]+) HTTP/([0-9])\.([0-9])\r\n")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?\r\n")
-_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")
-_PLAUSIBLE_START = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}(?: [^\x00-\x1f\x7f]*)?(?:\r|\r\n(?:.|\n|\r)*)?\Z")
 # The usual case in one look: origin form, HTTP/1.1, nothing percent-encoded in the path.
 _USUAL_LINE = re.compile(rb"([A-Z]{3,7}) ((/[^\x00-\x20\x7f#\\?%]*)(?:\?[^\x00-\x20\x7f#\\]*)?) HTTP/1\.1\r\n")
 MAX_FIELDS = 128
@@ -108,14 +106,3 @@ def parse_fields(block: bytes, *, limit: int = MAX_FIELDS) -> list[Field]:
         # llhttp takes the space before a value away, not the one behind it (RFC 9112 section 5.1).
         return [(name, value.rstrip(b" \t")) for name, value in collector.fields]
     return collector.fields
-
-
-def check_unfinished(head: bytes) -> None:
-    """Refuse at once a head that can no longer become well formed, instead of waiting for its end.
-
-    Raises MalformedRequest for bare CR or LF (RFC 9112 section 2.2) and for what cannot be a request line.
-    """
-    if _BARE_LINE_FEED.search(head):
-        raise MalformedRequest("Lines end with CR LF; a bare CR or LF was found.")
-    if _PLAUSIBLE_START.match(head) is None:
-        raise MalformedRequest("This does not begin like an HTTP/1 request.")

@@ -25,6 +25,7 @@ def problem(
     origin: bytes | None = None,
     body: bool = True,
     close: bool = True,
+    minor: int = 1,
     outcome: str | None = None,
 ) -> bytes:
     """A complete HTTP/1.1 response for `error`; `body` is False for HEAD (which still gets the length).
@@ -68,9 +69,15 @@ def problem(
             b"Access-Control-Allow-Credentials: true",
             b"Vary: Origin",
         ]
-    if close:
-        lines.append(b"Connection: close")
+    lines += _connection(minor, close=close)
     return b"\r\n".join([*lines, b"", content if body else b""])
+
+
+def _connection(minor: int, *, close: bool) -> list[bytes]:
+    """HTTP/1.0 clients keep a connection only if they are told so (RFC 9112 appendix C.2.2)."""
+    if close:
+        return [b"Connection: close"]
+    return [] if minor else [b"Connection: keep-alive"]
 
 
 def own_answer(
@@ -81,6 +88,7 @@ def own_answer(
     date: bytes,
     body: bool,
     close: bool,
+    minor: int,
     extra: tuple[bytes, ...] = (),
 ) -> bytes:
     """A complete HTTP/1.1 response made by the gateway itself (health, OPTIONS and TRACE at their last hop)."""
@@ -92,6 +100,5 @@ def own_answer(
         b"Cache-Control: no-store",
         *extra,
     ]
-    if close:
-        lines.append(b"Connection: close")
+    lines += _connection(minor, close=close)
     return b"\r\n".join([*lines, b"", content if body else b""])

@@ -14,6 +14,7 @@ HEALTH_PATH: Final = b"/_gateway/health"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}\Z")
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,31}\Z")
 _SEGMENT = re.compile(r"\{[a-z_][a-z0-9_]*\}\Z")
+_HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT\Z")
 GUARDS: Final = frozenset({"storage-path-of-user"})
 
 
@@ -194,6 +195,11 @@ def _read_choice(name: str, value: object, label: str, options: dict[str, object
             options[name] = value
         else:
             problems.append(f"{label}: 'api_key' must be true or false")
+    elif name == "sunset":
+        if isinstance(value, str) and _HTTP_DATE.match(value):
+            options[name] = value
+        else:
+            problems.append(f"{label}: 'sunset' must be a date like 'Fri, 31 Dec 2027 23:59:59 GMT'")
     elif isinstance(value, str) and value and value.isprintable():
         options[name] = value
     else:

@@ -44,8 +44,8 @@ def response_lines(exchange: "Exchange", facts: ResponseFacts, decision: Decisio
     elif not exchange.minor:
         own += b"Connection: keep-alive\r\n"
     if exchange.route.sunset and exchange.backend is _LEGACY:
-        # RFC 9745, RFC 8594: this answer comes from what is going away.
-        own += b"Deprecation: true\r\nSunset: %b\r\n" % exchange.route.sunset.encode("ascii", "replace")
+        # RFC 8594: this answer comes from what is going away.
+        own += b"Sunset: %b\r\n" % exchange.route.sunset.encode("ascii", "replace")
     if exchange.block.wants_decision:
         own += b"X-Gateway-Decision: %b\r\n" % explanation(exchange.backend, decision)
     return own

@@ -335,6 +335,7 @@ class Exchange:
             origin=self.block.origin,
             body=has_body(self.method, error.status),
             close=client.closing,
+            minor=self.minor,
             outcome=self._outcome or ("unknown" if unknown else None),
         )
         client.transport.write(answer)

@@ -63,6 +63,7 @@ def _answer(
             date=service.clock.date,
             body=received.method != b"HEAD",
             close=client.closing,
+            minor=received.minor,
             extra=extra,
         )
     )

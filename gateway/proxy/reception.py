@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from gateway.core.errors import HeadTooLarge, TargetTooLong
 from gateway.core.framing import RequestFacts, read_request
 from gateway.core.headers import Hop, RequestBlock, request_block
-from gateway.core.heads import check_unfinished, parse_request_line, usual_request_line
+from gateway.core.heads import parse_request_line, usual_request_line
+from gateway.core.partial import PartialHead
 from gateway.core.routes import Route
 from gateway.core.target import parse_target
 
@@ -32,18 +33,23 @@ class Received(NamedTuple):
 class Reception:
     """Reads the heads of one connection."""
 
-    __slots__ = ("_hop", "_memo", "_memo_block", "_service")
+    __slots__ = ("_hop", "_memo", "_memo_block", "_memo_flagged", "_service")
 
     def __init__(self, service: "Service", peer: bytes) -> None:
         self._service = service
         self._hop = Hop(service.name, peer, service.config.trusted_hops)
         self._memo_block = b""
+        self._memo_flagged = False
         self._memo: tuple[RequestFacts, RequestBlock] | None = None
 
-    def check_unfinished(self, part: bytes) -> None:
-        """Refuse the beginning of a head that is too large already or cannot become one. Raises ClientFault."""
-        check_unfinished(part)
-        self._check_size(part)
+    def check_unfinished(self, head: PartialHead, piece: bytes) -> None:
+        """Refuse a head that is too large already or cannot become one; `piece` came last. Raises ClientFault."""
+        head.check_request(piece)
+        config = self._service.config
+        if head.first_line_longer_than(config.target_bytes):
+            raise TargetTooLong(f"The request line has more than {config.target_bytes} bytes.")
+        if len(head) > config.head_bytes:
+            raise HeadTooLarge(f"The head has more than {config.head_bytes} bytes.")
 
     def read(self, head: bytes) -> Received:
         """A complete head, with its empty line. Raises ClientFault."""
@@ -59,7 +65,8 @@ class Reception:
         service = self._service
         route = service.routes.match(method, path)
         block = head[end:]
-        if block == self._memo_block and self._memo is not None and minor and authority is None:
+        flagged = route.flag is not None
+        if block == self._memo_block and self._memo and minor and authority is None and flagged is self._memo_flagged:
             facts, lines = self._memo
             return Received(method, target, path, minor, facts, lines, route)
         facts = read_request(block, minor)
@@ -69,11 +76,10 @@ class Reception:
             minor,
             authority=authority,
             nameless=service.pools[route.backend].address.authority,
-            # On a flagged route the gateway wants the body itself, so it answers the expectation by itself.
-            pass_expect=route.flag is None,
+            flagged=flagged,
         )
         if minor and authority is None and not facts.expects_continue:
-            self._memo_block, self._memo = block, (facts, lines)
+            self._memo_block, self._memo, self._memo_flagged = block, (facts, lines), flagged
         return Received(method, target, path, minor, facts, lines, route)
 
     def _check_size(self, head: bytes) -> None:

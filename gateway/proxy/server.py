@@ -18,6 +18,7 @@ from gateway.core.errors import (
     Where,
 )
 from gateway.core.framing import Framing, RequestFacts
+from gateway.core.partial import PartialHead
 from gateway.core.problems import problem
 from gateway.core.routes import HEALTH_PATH
 from gateway.proxy import own
@@ -60,6 +61,7 @@ class ClientConnection(asyncio.Protocol):
         "_buffer",
         "_decoder",
         "_left",
+        "_partial",
         "_reception",
         "closing",
         "deadline",
@@ -82,7 +84,8 @@ class ClientConnection(asyncio.Protocol):
         self.write_blocked = False
         self.eof_at = 0.0  # when the client ended its side; 0 while it has not
         self.moved_at = 0.0
-        self._buffer = b""
+        self._buffer = b""  # what came behind the request that is being served
+        self._partial: PartialHead | None = None
         self._decoder: ChunkedDecoder | None = None
         self._left = 0  # bytes of the body still to come, or of what may still be thrown away
         self.held = False  # reading is paused
@@ -121,33 +124,44 @@ class ClientConnection(asyncio.Protocol):
                 self.close()
 
     def _read_head(self, data: bytes) -> None:
-        if self._buffer:
-            data = self._buffer + data
-            self._buffer = b""
+        partial = self._partial
+        if partial is not None:
+            whole = partial.add(data)
+            if whole is None:
+                self._part_of_head(partial, data)
+                return
+            data, self._partial = whole, None
         while data.startswith(b"\r\n"):  # RFC 9112 section 2.2: empty lines before a request are skipped
             data = data[2:]
         end = data.find(b"\r\n\r\n") + 4
         try:
             if end < 4:
-                self._part_of_head(data)
+                if data:
+                    self._part_of_head(PartialHead(data), data)
             elif end == len(data):
                 self._begin(data)
             else:
+                self._buffer = data[end:]
                 self._begin(data[:end])
-                self._rest(data[end:])
+                if self.stage is _BODY:
+                    body, self._buffer = self._buffer, b""
+                    self._read_body(body)
         except GatewayError as error:
             self._refuse(error)
 
-    def _part_of_head(self, data: bytes) -> None:
-        if not data:
-            return
+    def _part_of_head(self, head: PartialHead, piece: bytes) -> None:
         if self.stage is _IDLE:
             self.stage = _HEAD
             self.deadline = self.service.clock.now + self.service.config.head_timeout
-        self._reception.check_unfinished(data)
-        if self.eof_at:
-            raise MalformedRequest("The connection ended inside the head.")
-        self._buffer = data
+        self._partial = head
+        try:
+            # The first half of an empty line before the request, which is to be skipped.
+            if len(head) > 1 or piece != b"\r":
+                self._reception.check_unfinished(head, piece)
+            if self.eof_at:
+                raise MalformedRequest("The connection ended inside the head.")
+        except GatewayError as error:
+            self._refuse(error)
 
     def _begin(self, head: bytes) -> None:
         """Check a complete head and start its exchange."""
@@ -187,18 +201,10 @@ class ClientConnection(asyncio.Protocol):
                 exchange.fail(BodyTooLarge(f"This route takes at most {route.max_body} bytes.", Where.REQUEST_BODY))
                 return
         else:
-            self._decoder = ChunkedDecoder()
+            self._decoder = ChunkedDecoder(facts.options)
         if route.flag is not None and facts.expects_continue:
             self.transport.write(CONTINUE)
         exchange.begin()
-
-    def _rest(self, data: bytes) -> None:
-        """What came behind a head in the same read: its body, or the next request."""
-        if self.stage is _IDLE:
-            self._buffer = data
-            self.service.loop.call_soon(self._resume)
-        else:
-            self.data_received(data)
 
     def _read_body(self, data: bytes) -> None:
         exchange = self.exchange
@@ -304,6 +310,8 @@ class ClientConnection(asyncio.Protocol):
         if stage is _TUNNEL and self.exchange is not None and self.exchange.tunnel is not None:
             self.exchange.tunnel.client_eof()
             return True
+        if stage is _IDLE and self._buffer:
+            return True  # pipelined requests are still to be answered
         if stage is _WAITING:
             return True  # it may still read: gateway.proxy.sweeper finds out
         if stage is _HEAD:

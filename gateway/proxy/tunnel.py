@@ -10,11 +10,12 @@ if TYPE_CHECKING:
 class Tunnel:
     """A WebSocket or another upgraded connection. What the backend sends goes through Exchange.response_piece."""
 
-    __slots__ = ("_exchange", "_upstream")
+    __slots__ = ("_exchange", "_upstream", "_upstream_ended")
 
     def __init__(self, exchange: "Exchange", upstream: "UpstreamConnection") -> None:
         self._exchange = exchange
         self._upstream = upstream
+        self._upstream_ended = False
 
     def up(self, data: bytes) -> None:
         """Bytes from the client."""
@@ -23,12 +24,15 @@ class Tunnel:
             self._upstream.transport.write(data)
 
     def client_eof(self) -> None:
-        """The client has said all it has to say."""
-        if not self._upstream.transport.is_closing():
+        """The client has said all it has to say; when the backend has too, nothing is left to wait for."""
+        if self._upstream_ended:
+            self._upstream.transport.close()
+        elif not self._upstream.transport.is_closing():
             self._upstream.transport.write_eof()
 
     def upstream_eof(self) -> None:
         """The backend has said all it has to say; when the client has too, nothing is left to wait for."""
+        self._upstream_ended = True
         client = self._exchange.client
         if client.eof_at:
             self._upstream.transport.close()

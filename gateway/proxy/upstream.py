@@ -14,6 +14,7 @@ from gateway.core.errors import GatewayError, MalformedResponse, TruncatedRespon
 from gateway.core.framing import Framing, ResponseFacts, has_body, read_response
 from gateway.core.headers import response_lines
 from gateway.core.heads import Field, parse_status_line
+from gateway.core.partial import PartialHead
 
 if TYPE_CHECKING:
     from gateway.proxy.exchange import Exchange
@@ -45,13 +46,13 @@ class UpstreamConnection(asyncio.Protocol):
     """A pooled connection. `exchange` is who uses it now; `reused` says that it has served before."""
 
     __slots__ = (
-        "_buffer",
         "_decoder",
         "_interim",
         "_keep",
         "_left",
         "_memo",
         "_memo_head",
+        "_partial",
         "_paused",
         "exchange",
         "idle_since",
@@ -69,7 +70,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.reused = False
         self.idle_since = 0.0
         self.write_blocked = False
-        self._buffer = b""
+        self._partial: PartialHead | None = None
         self._decoder = ChunkedDecoder()
         self._interim = 0
         self._keep = False
@@ -109,9 +110,13 @@ class UpstreamConnection(asyncio.Protocol):
             exchange.fail(error)
 
     def _read_head(self, exchange: "Exchange", data: bytes) -> None:
-        if self._buffer:
-            data = self._buffer + data
-            self._buffer = b""
+        if self._partial is not None:
+            whole = self._partial.add(data)
+            if whole is None:
+                if len(self._partial) > MAX_HEAD:
+                    raise MalformedResponse("The head of the answer is too large.", Where.RESPONSE_HEAD)
+                return
+            data, self._partial = whole, None
         while True:
             end = data.find(b"\r\n\r\n") + 4
             if (len(data) if end < 4 else end) > MAX_HEAD:
@@ -119,7 +124,7 @@ class UpstreamConnection(asyncio.Protocol):
             if end < 4:
                 if b"\n\n" in data or not b"HTTP/1."[: len(data)] == data[:7]:
                     raise MalformedResponse("The answer is not HTTP/1.", Where.RESPONSE_HEAD)
-                self._buffer = data
+                self._partial = PartialHead(data)
                 return
             facts, lines = self._head(data[:end])
             data = data[end:]
@@ -157,7 +162,11 @@ class UpstreamConnection(asyncio.Protocol):
         self._keep = facts.keep_alive
         framing = facts.framing
         if not has_body(exchange.method, facts.line.status):
-            self._keep = self._keep and not rest
+            # What a body's framing announces here must not come, but if it did, the next client would get it.
+            announced = exchange.method != b"HEAD" and (
+                framing is _BY_CHUNKS or (facts.line.status == 204 and facts.length)
+            )
+            self._keep = self._keep and not rest and not announced
             exchange.response_head(facts, lines, b"", body=False)
             self._end(exchange)
         elif framing is _BY_LENGTH:
@@ -171,7 +180,7 @@ class UpstreamConnection(asyncio.Protocol):
                 self.reading = _LENGTH
                 exchange.response_head(facts, lines, rest)
         elif framing is _BY_CHUNKS:
-            self._decoder = ChunkedDecoder()
+            self._decoder = ChunkedDecoder(facts.options)
             self.reading = _CHUNKED
             exchange.response_head(facts, lines, b"")
             if rest:
@@ -238,7 +247,7 @@ class UpstreamConnection(asyncio.Protocol):
         elif self.reading is _TUNNEL:
             exchange.tunnel_closed()
         elif self.reading is _HEAD:
-            begun = bool(self._buffer) or self._interim > 0
+            begun = self._partial is not None or self._interim > 0
             exchange.upstream_gone(
                 UpstreamGone(f"{self.pool.backend} closed the connection without an answer.", Where.RESPONSE_HEAD),
                 answered=begun,

@@ -235,3 +235,30 @@ async def test_connections_to_the_backend_are_used_again_and_aged_out(tmp_path: 
         assert len(running.service.pools[Name.LEGACY].idle) == 1
         await asyncio.wait_for(backend.all_closed.wait(), LIMIT)
         await running.until(lambda: running.service.pools[Name.LEGACY].open == 0)
+
+
+async def test_a_tunnel_that_the_backend_ends_first_leaves_nothing_behind(tmp_path: Path) -> None:
+    async def farewell(backend: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nbye")
+        writer.write_eof()
+        await reader.read()
+
+    backend = Backend(script=farewell)
+    async with backend.running(), gateway(tmp_path, backend) as running:
+        reader, writer = await running.connect()
+        writer.write(b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        assert (await asyncio.wait_for(reader.read(), LIMIT)).endswith(b"\r\n\r\nbye")
+        writer.write_eof()
+        await running.until(lambda: running.service.meters.in_flight == 0 and not running.service.clients)
+        await asyncio.wait_for(backend.all_closed.wait(), LIMIT)
+        writer.close()
+
+
+async def test_an_answer_without_a_body_that_announces_one_ends_the_connection(tmp_path: Path) -> None:
+    """Its bytes, if they came after all, would be read as somebody else's answer."""
+    backend = Backend(reply=b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n")
+    async with backend.running(), gateway(tmp_path, backend) as running:
+        found = answers(await running.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 3))
+        assert [answer.status for answer in found] == [204] * 3
+        assert backend.connections == 3

@@ -99,6 +99,12 @@ CASES = [
         Case(f"trailer-dropped-{name.decode()}", "RFC 9110 6.5.1", _chunked(b"0\r\n%b: x\r\n\r\n" % name), body=b"")
         for name in (
             b"Authorization",
+            b"X-Real-IP",
+            b"X-Forwarded-Port",
+            b"X_Forwarded_For",
+            b"X_Gateway_A",
+            b"X-Api-Key",
+            b"traceparent",
             b"Host",
             b"Cookie",
             b"Content-Type",
@@ -118,5 +124,11 @@ CASES = [
     ),
     Case(
         "bytes-of-all-kinds", _RULE, _chunked(b"100\r\n" + bytes(range(256)) + b"\r\n0\r\n\r\n"), body=bytes(range(256))
+    ),
+    Case(
+        "trailer-nominated",
+        "RFC 9110 7.6.1: Connection names a trailer too",
+        post(_TE + b"Connection: x-secret\r\n", b"0\r\nX-Secret: 1\r\nX-Open: 2\r\n\r\n"),
+        body=b"\0X-Open: 2\r\n",
     ),
 ]

@@ -320,4 +320,12 @@ CASES = [
         )
         for status in (201, 226, 299, 300, 418, 451, 499, 500, 503, 599)
     ),
+    Case(
+        "answer-head-chunked-1.0",
+        "RFC 9112 6.1: no transfer coding to HTTP/1.0",
+        b"HEAD / HTTP/1.0\r\nHost: a\r\n\r\n",
+        reply=_OK + _TE + b"\r\n",
+        got_not=(b"transfer-encoding",),
+        head_only=True,
+    ),
 ]

@@ -264,4 +264,17 @@ CASES = [
         b"POST /flagged HTTP/1.1\r\nHost: a\r\n\r\n",
         got=(b"x-gateway-backend: legacy",),
     ),
+    *(
+        Case(
+            f"flagged-key-{name}",
+            "a job has exactly one key",
+            b'POST /flagged HTTP/1.1\r\nHost: a\r\n%bContent-Length: 15\r\n\r\n{"user_id":"u"}' % fields,
+            has=(b"idempotency-key: ",),
+            lacks=(b"idempotency-key: \r\n", b"two"),
+        )
+        for name, fields in {
+            "empty": b"Idempotency-Key:\r\n",
+            "twice": b"Idempotency-Key: one\r\nIdempotency-Key: two\r\n",
+        }.items()
+    ),
 ]

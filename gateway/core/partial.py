@@ -1,0 +1,51 @@
+"""A head that is still coming: collected and looked at in linear time, however small the pieces are."""
+
+import re
+
+from gateway.core.errors import MalformedRequest
+
+_METHOD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}(?: |\Z)")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+class PartialHead:
+    """Bytes of a head up to, at last, its empty line."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, first: bytes) -> None:
+        self._data = bytearray(first)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def add(self, piece: bytes) -> bytes | None:
+        """Take the next piece. All bytes so far if the end of the head is among them, else None."""
+        before = len(self._data)
+        self._data += piece
+        if self._data.find(b"\r\n\r\n", max(0, before - 3)) < 0:
+            return None
+        return bytes(self._data)
+
+    def first_line_longer_than(self, limit: int) -> bool:
+        """Whether the first line has more than `limit` bytes already."""
+        return len(self._data) > limit and self._data.find(b"\r\n", 0, limit + 2) < 0
+
+    def check_request(self, piece: bytes) -> None:
+        """Refuse at once what can no longer become a request; `piece` is what was added last.
+
+        Raises MalformedRequest for bare CR or LF (RFC 9112 section 2.2), control characters, and what does not begin
+        with a method.
+        """
+        data = self._data
+        skipped = 2 if data.startswith(b"\r\n") else 0  # RFC 9112 section 2.2: an empty line before the request
+        if len(data) > skipped and _METHOD.match(data, skipped, skipped + 65) is None:
+            raise MalformedRequest("This does not begin like an HTTP/1 request.")
+        start = len(data) - len(piece)
+        if start and data[start - 1] == 13:
+            piece = b"\r" + piece
+        lines = piece.count(b"\r\n")
+        if piece.count(b"\n") != lines or piece.count(b"\r") - piece.endswith(b"\r") != lines:
+            raise MalformedRequest("Lines end with CR LF; a bare CR or LF was found.")
+        if _CONTROL.search(piece):
+            raise MalformedRequest("The head holds a control character.")
