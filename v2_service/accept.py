@@ -15,7 +15,6 @@ from v2_service.text import storable_json
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 COHORT = re.compile(r"[\w.:-]{1,64}")
-NOT_STORED = "The conversations could not be stored. Please send the import again."
 
 
 class Queue(Protocol):
@@ -88,8 +87,8 @@ class Desk:
         try:
             await self._services.storage.upload(path, content)
         except ServiceFailed:
-            # The caller will hear of the failure and send again, so this run must not stand in the way.
-            await self._services.runs.stop(claim.run_id, "cancelled", NOT_STORED)
+            # The caller will hear of the failure and send again, perhaps with the same key: nothing was accepted.
+            await self._services.runs.forget(claim.run_id)
             raise
 
 

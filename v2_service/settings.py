@@ -125,6 +125,9 @@ class Settings(BaseSettings):
     step_retry_seconds: float = Field(
         default=1.0, ge=0, description="wait before a step's second try; doubled for each further one"
     )
+    checkpoint_hours: float = Field(
+        default=24.0, ge=0, description="checkpoints of ended runs, which hold people's facts, are deleted after this"
+    )
     lease_seconds: int = Field(
         default=120, ge=5, description="a run whose worker was silent for so long is taken up again"
     )

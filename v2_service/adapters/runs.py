@@ -176,6 +176,10 @@ class Runs:
         answer = await self._rest.call("v2_stop_run", {"p_run": run_id, "p_status": status, "p_message": message})
         return answer if isinstance(answer, str) else None
 
+    async def forget(self, run_id: str) -> None:
+        """Take an acceptance back, as if it had never been; a run that a worker has taken stays."""
+        await self._rest.call("v2_forget_run", {"p_run": run_id})
+
     async def mark_callback(self, run_id: str, before: str | None, after: str) -> bool:
         """Move the callback's outcome; False when it was not at `before`."""
         moved = await self._rest.call("v2_mark_callback", {"p_run": run_id, "p_from": before, "p_to": after})

@@ -9,8 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
@@ -22,9 +25,13 @@ from v2_service.observe import say
 
 QUEUE = "v2-imports"
 POLL_SECONDS = 0.1
+RUNNING = "PENDING"
 ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 # Fresh workflows for one run whose earlier ones ended without ending it (the database was away for long, for example).
 MAX_WORKFLOWS = 5
+CLEARED_AT_ONCE = 100
+# Longer than any import; a run that is resumed later fetches its export again.
+SPOOLED = timedelta(days=2)
 
 _active: Jobs | None = None
 
@@ -40,8 +47,12 @@ class Jobs(Gate):
         self._parked: set[asyncio.Task[object]] = set()
         self._moved = asyncio.Event()
 
-    async def submit(self, run_id: str) -> None:
-        """Make sure that a run is worked on; again for the same run changes nothing."""
+    async def submit(self, run_id: str, *, silent: bool = False) -> None:
+        """Make sure that a run is worked on; again for the same run changes nothing.
+
+        A `silent` run whose workflow belongs to another worker gets a new workflow: that worker is dead, or will be
+        fenced out. What this worker left unfinished itself, DBOS resumes.
+        """
         for number in range(MAX_WORKFLOWS):
             workflow_id = f"{run_id}@{PIPELINE_VERSION}.{number}"
             status = await DBOS.get_workflow_status_async(workflow_id)
@@ -49,20 +60,21 @@ class Jobs(Gate):
                 with SetWorkflowID(workflow_id):
                     await DBOS.enqueue_workflow_async(QUEUE, import_workflow, run_id)
                 return
-            if status.status not in ENDED:
+            orphaned = silent and status.status == RUNNING and status.executor_id != self.services.settings.executor_id
+            if status.status not in ENDED and not orphaned:
                 return
         say("run given up", {"run_id": run_id, "workflows": MAX_WORKFLOWS}, logging.ERROR)
-        await self.services.runs.stop(run_id, "cancelled", "The import did not finish after several attempts.")
+        await self.services.runs.stop(run_id, "failed", "The import did not finish after several attempts.")
 
     async def adopt_silent_runs(self) -> int:
         """Submit active runs that nobody has worked on for a lease: accepted but never handed over, or orphaned."""
         silent = await self.services.runs.silent(self.services.now())
         for run_id in silent:
-            await self.submit(run_id)
+            await self.submit(run_id, silent=True)
         return len(silent)
 
     async def watch(self) -> None:
-        """Adopt silent runs now and once per lease, for as long as the process runs."""
+        """Adopt silent runs and clear away what is over, now and once per lease, for as long as the process runs."""
         while True:
             try:
                 adopted = await self.adopt_silent_runs()
@@ -70,7 +82,23 @@ class Jobs(Gate):
                     say("silent runs submitted", {"runs": adopted})
             except ServiceFailed as error:
                 say("silent runs not looked for", {"code": error.code}, logging.WARNING)
+            await self.clear_away()
             await asyncio.sleep(self.services.settings.lease_seconds)
+
+    async def clear_away(self) -> int:
+        """Delete checkpoints of ended runs, and exports that no run has read to its end: both hold people's text.
+
+        Returns how many checkpointed workflows were deleted.
+        """
+        kept = timedelta(hours=self.services.settings.checkpoint_hours)
+        before = (self.services.now() - kept).isoformat()
+        ended = await DBOS.list_workflows_async(
+            status=list(ENDED), completed_before=before, limit=CLEARED_AT_ONCE, load_input=False, load_output=False
+        )
+        if ended:
+            await DBOS.delete_workflows_async([workflow.workflow_id for workflow in ended])
+        await asyncio.to_thread(_delete_old, self.services.spooled("x").parent, SPOOLED.total_seconds())
+        return len(ended)
 
     async def work(self, run_id: str) -> str:
         """Body of a workflow."""
@@ -110,6 +138,12 @@ class Jobs(Gate):
         await asyncio.gather(*left, return_exceptions=True)
 
 
+def _delete_old(folder: Path, seconds: float) -> None:
+    for path in folder.glob("*"):
+        if path.stat().st_mtime < time.time() - seconds:
+            path.unlink(missing_ok=True)
+
+
 @DBOS.workflow(name="v2_import")
 async def import_workflow(run_id: str) -> str:
     """One run, from taking it to telling the web app. Returns how this execution ended."""
@@ -144,6 +178,8 @@ async def running_jobs(services: Services, *, adopt: bool = True) -> AsyncIterat
         polling_interval_sec=POLL_SECONDS,
         on_conflict="always_update",
     )
+    # The first request would otherwise pay for the first use of the checkpoint store.
+    await DBOS.get_workflow_status_async("none")
     jobs.launched = True
     watch = asyncio.create_task(jobs.watch(), name="v2-watch") if adopt else None
     try:

@@ -64,6 +64,15 @@ begin
 end
 $$;
 
+-- Takes an acceptance back, keys included, when it could not be completed and the caller will hear of a failure.
+create or replace function public.v2_forget_run(p_run uuid) returns boolean
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+begin
+    delete from public.pipeline_runs where id = p_run and status = 'accepted' and fence = 0;
+    return found;
+end
+$$;
+
 -- Makes the caller the run's only writer and returns the run; null when the run is over.
 create or replace function public.v2_take_run(p_run uuid, p_owner text, p_lease_seconds integer)
 returns setof public.pipeline_runs
@@ -117,14 +126,14 @@ begin
 end
 $$;
 
--- Ends an active run from outside (cancelled or handed_back). The profile goes back to what it said before the run, or,
+-- Ends an active run from outside (cancelled, handed_back, or failed when nobody could end it). The profile goes back to what it said before the run, or,
 -- when the new chunks are already live, to a finished import without a full pass. Returns the run's status afterwards.
 create or replace function public.v2_stop_run(p_run uuid, p_status text, p_message text) returns text
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
     run public.pipeline_runs;
 begin
-    if p_status not in ('cancelled', 'handed_back') then
+    if p_status not in ('cancelled', 'handed_back', 'failed') then
         raise exception 'v2_bad_status' using detail = p_status;
     end if;
     select * into run from public.pipeline_runs where id = p_run for update;

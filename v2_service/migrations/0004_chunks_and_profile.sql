@@ -111,7 +111,11 @@ declare
 begin
     run := public.v2_fenced(p_run, p_fence);
     if run.switched_at is not null then
+        -- The chunks are live already; the profile may say less since another worker began the run anew.
         select count(*) into inserted from public.conversation_chunks where user_id = run.user_id;
+        perform public.v2_write_profile(
+            p_run, p_fence, p_patch || jsonb_build_object('total_chunks', inserted, 'processed_chunks', inserted)
+        );
         return inserted;
     end if;
     if not exists (select from public.pipeline_staged_chunks where run_id = p_run) then

@@ -59,6 +59,7 @@ async def test_the_switch_replaces_everything_at_once_and_may_be_repeated(taken:
     await services.rest.insert("conversation_chunks", old, on_conflict="id")
     await services.chunks.stage(lease, [chunk(0), chunk(1)], NOW)
     for _ in range(2):
+        await services.runs.write_profile(lease, {"import_status": "quick_ready", "total_chunks": 0})
         assert await services.chunks.switch(lease, {"import_status": "complete"}) == 2
     rows = await services.rest.select(
         "conversation_chunks", {"user_id": f"eq.{lease.user_id}", "order": "conversation_id"}

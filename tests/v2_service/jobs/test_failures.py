@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import uuid
 import zipfile
 from collections.abc import Iterator
 
@@ -107,10 +108,12 @@ def test_inline_conversations_that_cannot_be_stored_are_not_accepted(
 ) -> None:
     user = faulty.create_user()
     faulty.set_faults(storage={"error_rate": 1, "error_status": 503})
-    refused = strict.http.post("/process-full", json={"user_id": user, "conversations": [conversation(1)]})
-    assert refused.status_code == 503
+    body, key = {"user_id": user, "conversations": [conversation(1)]}, {"Idempotency-Key": uuid.uuid4().hex}
+    assert strict.http.post("/process-full", json=body, headers=key).status_code == 503
     faulty.set_faults()
-    accepted = strict.http.post("/process-full", json={"user_id": user, "conversations": [conversation(1)]})
+    never = strict.http.get("/jobs", params={"idempotency_key": key["Idempotency-Key"]})
+    assert never.status_code == 404
+    accepted = strict.http.post("/process-full", json=body, headers=key)
     assert strict.ended(accepted.json()["job_id"])["status"] == "complete"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any  # rows
 
 import pytest
@@ -174,3 +175,17 @@ def test_a_run_that_was_accepted_but_never_handed_over_is_taken_up(
     [claimed] = slow.http.post("/rest/v1/rpc/v2_claim_run", json=claim).json()
     service.start()
     assert service.ended(claimed["run_id"])["status"] == "complete"
+
+
+def test_another_worker_takes_up_what_a_dead_one_left(slow: RunningSandbox, tmp_path: Path) -> None:
+    lease = {"V2_LEASE_SECONDS": "5"}
+    dead = RunningService(slow, tmp_path, V2_EXECUTOR_ID="first", **lease)
+    dead.start()
+    job_id = begun(dead, slow.create_user())
+    until(lambda: dead.job(job_id)["step"] == "extract")
+    dead.kill()
+    with RunningService(slow, tmp_path, V2_EXECUTOR_ID="second", **lease) as alive:
+        job = alive.ended(job_id)
+    assert (job["status"], job["coverage"]) == ("complete", 1)
+    [row] = slow.rows("pipeline_runs", {"id": f"eq.{job_id}", "select": "lease_owner,fence"})
+    assert row == {"lease_owner": "second", "fence": 2}

@@ -1,0 +1,100 @@
+"""The jobs of one process: submitted once, cleared away when they are over."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from dbos import DBOS
+
+from sandbox.running import RunningSandbox
+from tests.v2_service.exports import export
+from tests.v2_service.stubs import sandbox_settings
+from v2_service.adapters.runs import Request
+from v2_service.jobs.runtime import MAX_WORKFLOWS, SPOOLED, Jobs, running_jobs
+from v2_service.jobs.services import open_services
+
+
+@pytest.fixture
+async def jobs(sandbox: RunningSandbox, tmp_path: Path) -> AsyncIterator[Jobs]:
+    """Jobs in this process; silent runs of other tests are left alone."""
+    async with (
+        open_services(sandbox_settings(sandbox, tmp_path)) as services,
+        running_jobs(services, adopt=False) as running,
+    ):
+        yield running
+
+
+async def accepted(jobs: Jobs, sandbox: RunningSandbox, user: str) -> str:
+    path = f"user-imports/{user}/raw.json"
+    sandbox.upload(path, export(1))
+    return (await jobs.services.runs.claim(Request(user, path))).run_id
+
+
+async def ended(run_id: str, number: int = 0) -> str:
+    """How a workflow of a run ended."""
+    handle = await DBOS.retrieve_workflow_async(f"{run_id}@2.0.{number}")
+    result: str = await handle.get_result()
+    return result
+
+
+async def test_a_run_submitted_many_times_is_worked_on_once(jobs: Jobs, sandbox: RunningSandbox, user: str) -> None:
+    run_id = await accepted(jobs, sandbox, user)
+    for _ in range(3):
+        await jobs.submit(run_id)
+    assert await ended(run_id) == "complete"
+    run = await jobs.services.runs.get(run_id)
+    assert run is not None
+    assert (run["status"], run["callback_outcome"]) == ("complete", "delivered")
+    workflows = await DBOS.list_workflows_async(workflow_id_prefix=run_id)
+    assert len(workflows) == 1
+
+
+async def test_a_run_that_is_over_is_left_as_it_is(jobs: Jobs, sandbox: RunningSandbox, user: str) -> None:
+    run_id = await accepted(jobs, sandbox, user)
+    await jobs.services.runs.stop(run_id, "cancelled", "x")
+    await jobs.submit(run_id)
+    assert await ended(run_id) == "over"
+    run = await jobs.services.runs.get(run_id)
+    assert run is not None
+    assert (run["status"], run["callback_outcome"]) == ("cancelled", None)
+
+
+async def test_a_run_whose_workflows_all_ended_without_ending_it_is_given_up(
+    jobs: Jobs, sandbox: RunningSandbox, user: str
+) -> None:
+    run_id = await accepted(jobs, sandbox, user)
+    await jobs.services.runs.stop(run_id, "cancelled", "x")
+    for number in range(MAX_WORKFLOWS):
+        await jobs.submit(run_id)
+        assert await ended(run_id, number) == "over"
+    answer = sandbox.http.patch("/rest/v1/pipeline_runs", params={"id": f"eq.{run_id}"}, json={"status": "running"})
+    assert answer.is_success
+    await jobs.submit(run_id)
+    assert len(await DBOS.list_workflows_async(workflow_id_prefix=run_id)) == MAX_WORKFLOWS
+    run = await jobs.services.runs.get(run_id)
+    assert run is not None
+    assert (run["status"], run["error_message"]) == ("failed", "The import did not finish after several attempts.")
+
+
+async def test_checkpoints_and_exports_of_the_past_are_deleted(jobs: Jobs, sandbox: RunningSandbox, user: str) -> None:
+    run_id = await accepted(jobs, sandbox, user)
+    await jobs.submit(run_id)
+    await ended(run_id)
+    spool = jobs.services.spooled("old")
+    new = jobs.services.spooled("new")
+    for path in (spool, new):
+        path.write_bytes(b"[]")
+    past = time.time() - SPOOLED.total_seconds() - 60
+    os.utime(spool, (past, past))
+    assert await jobs.clear_away() == 0
+    assert (spool.exists(), new.exists()) == (False, True)
+    later = jobs.services.now() + timedelta(hours=25)
+    jobs.services = replace(jobs.services, now=lambda: later)
+    assert await jobs.clear_away() == 1
+    assert await DBOS.list_workflows_async(workflow_id_prefix=run_id) == []
