@@ -20,36 +20,49 @@ class GatewaySettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True, env_ignore_empty=True)
 
-    listen: str = Field("127.0.0.1:8080", description="public address, HOST:PORT; port 0 takes a free one")
-    ops: str = Field("127.0.0.1:9090", description="address of metrics and ops API, HOST:PORT; never public")
-    ops_token: SecretStr | None = Field(None, description="bearer token of the ops API; needed unless on loopback")
-    legacy: str = Field(
-        "http://127.0.0.1:10000", description="the monolith: http://HOST:PORT, https://HOST or unix:/PATH"
+    listen: str = Field(default="127.0.0.1:8080", description="public address, HOST:PORT; port 0 takes a free one")
+    ops: str = Field(default="127.0.0.1:9090", description="address of metrics and ops API, HOST:PORT; never public")
+    ops_token: SecretStr | None = Field(
+        default=None, description="bearer token of the ops API; needed unless on loopback"
     )
-    v2: str = Field("http://127.0.0.1:8002", description="the new service, in the same forms")
-    flags: Path = Field(Path("flags/features.json"), description="flag file; followed while it changes")
-    routes: Path | None = Field(None, description="route table (TOML); the one that is shipped if unset")
-    workers: int = Field(0, ge=0, le=256, description="proxy processes; 0 means one per processor")
+    legacy: str = Field(
+        default="http://127.0.0.1:10000", description="the monolith: http://HOST:PORT, https://HOST or unix:/PATH"
+    )
+    v2: str = Field(default="http://127.0.0.1:8002", description="the new service, in the same forms")
+    flags: Path = Field(default=Path("flags/features.json"), description="flag file; followed while it changes")
+    routes: Path | None = Field(default=None, description="route table (TOML); the one that is shipped if unset")
+    workers: int = Field(default=0, ge=0, le=256, description="proxy processes; 0 means one per processor")
     name: str = Field(
-        "banyan", pattern=r"^[A-Za-z0-9._-]{1,63}$", description="own name in Via; two gateways in a row need two names"
+        default="banyan",
+        pattern=r"^[A-Za-z0-9._-]{1,63}$",
+        description="own name in Via; two gateways in a row need two names",
     )
     trusted_hops: int = Field(
-        0, ge=0, le=16, description="proxies in front of the gateway whose forwarding headers are believed"
+        default=0, ge=0, le=16, description="proxies in front of the gateway whose forwarding headers are believed"
     )
-    access_log: bool = Field(True, description="one JSON line per request on standard error; holds no paths and no ids")
-    api_key: SecretStr | None = Field(None, description="key that routes with api_key = true ask for (bearer token)")
-    head_bytes: int = Field(65_536, ge=1024, le=1_048_576, description="largest request head; beyond it 431")
-    target_bytes: int = Field(16_384, ge=256, le=65_536, description="longest request line; beyond it 414")
-    head_timeout: Seconds = Field(15.0, description="seconds for a whole request head; beyond it 408")
-    body_timeout: Seconds = Field(30.0, description="seconds between two pieces of a request body; beyond it 408")
-    keep_alive: Seconds = Field(75.0, description="seconds that an idle client connection stays open")
-    max_clients: int = Field(20_000, ge=1, description="client connections per worker; beyond it 503")
-    upstream_connections: int = Field(1024, ge=1, description="connections per worker and backend")
-    upstream_waiting: int = Field(1024, ge=0, description="requests per worker that may wait for a connection")
+    access_log: bool = Field(
+        default=True, description="one JSON line per request on standard error; holds no paths and no ids"
+    )
+    api_key: SecretStr | None = Field(
+        default=None, description="key that routes with api_key = true ask for (bearer token)"
+    )
+    head_bytes: int = Field(default=65_536, ge=1024, le=1_048_576, description="largest request head; beyond it 431")
+    target_bytes: int = Field(default=16_384, ge=256, le=65_536, description="longest request line; beyond it 414")
+    head_timeout: Seconds = Field(default=15.0, description="seconds for a whole request head; beyond it 408")
+    body_timeout: Seconds = Field(
+        default=30.0, description="seconds between two pieces of a request body; beyond it 408"
+    )
+    keep_alive: Seconds = Field(default=75.0, description="seconds that an idle client connection stays open")
+    max_clients: int = Field(default=20_000, ge=1, description="client connections per worker; beyond it 503")
+    upstream_connections: int = Field(default=1024, ge=1, description="connections per worker and backend")
+    upstream_waiting: int = Field(default=1024, ge=0, description="requests per worker that may wait for a connection")
     upstream_idle: Seconds = Field(
-        4.0, description="seconds that an unused backend connection is kept; must be less than the backend's own limit"
+        default=4.0,
+        description="seconds that an unused backend connection is kept; must be less than the backend's own limit",
     )
-    drain_seconds: Seconds = Field(25.0, description="seconds that running requests have when the gateway stops")
+    drain_seconds: Seconds = Field(
+        default=25.0, description="seconds that running requests have when the gateway stops"
+    )
 
     @field_validator("listen", "ops")
     @classmethod

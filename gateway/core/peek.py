@@ -5,17 +5,16 @@ UTF-16 mean here what they mean there. A longer one is read key by key as far as
 """
 
 import json
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.core.decide import Identity, IdProblem
 
 PREFIX_BYTES: Final = 64 * 1024
 _SPACE: Final = " \t\r\n"
+_DECODER: Final = json.JSONDecoder()
 
 
-@dataclass(frozen=True, slots=True)
-class Peeked:
+class Peeked(NamedTuple):
     """The identity for the decision, and the storage path for the guard (None if absent or not seen).
 
     `complete` says that the whole body was read, so that nothing behind it can say otherwise.
@@ -45,6 +44,24 @@ def peek(prefix: bytes, *, complete: bool, key: str = "user_id") -> Peeked:
 
 def _whole(body: bytes) -> dict[str, object] | None:
     try:
+        if body.startswith(b'{"'):
+            # The usual case, for which json.loads would come to the same, in half its time: no byte order mark, no NUL.
+            text = body.decode()
+            found, end = _DECODER.raw_decode(text)
+            if _skip(text, end) != len(text):
+                return None
+        else:
+            found = json.loads(body)
+    except UnicodeDecodeError:
+        return _by_json(body)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _by_json(body: bytes) -> dict[str, object] | None:
+    """json.loads lets lone surrogates pass, which a strict decoder refuses."""
+    try:
         found = json.loads(body)
     except (ValueError, RecursionError):
         return None
@@ -59,15 +76,14 @@ def _partial(prefix: bytes) -> dict[str, object] | None:
     if not text.startswith("{", at):
         return None
     found: dict[str, object] = {}
-    decoder = json.JSONDecoder()
     try:
         at = _skip(text, at + 1)
         while text.startswith('"', at):
-            name, at = decoder.raw_decode(text, at)
+            name, at = _DECODER.raw_decode(text, at)
             at = _skip(text, at)
             if not text.startswith(":", at):
                 break
-            found[name], at = decoder.raw_decode(text, _skip(text, at + 1))
+            found[name], at = _DECODER.raw_decode(text, _skip(text, at + 1))
             at = _skip(text, at)
             if not text.startswith(",", at):
                 break

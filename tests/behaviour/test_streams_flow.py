@@ -262,3 +262,12 @@ async def test_an_answer_without_a_body_that_announces_one_ends_the_connection(t
         found = answers(await running.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 3))
         assert [answer.status for answer in found] == [204] * 3
         assert backend.connections == 3
+
+
+async def test_both_sides_speak_ipv6(tmp_path: Path) -> None:
+    backend = Backend()
+    async with backend.running(host="::1"), gateway(tmp_path, f"http://[::1]:{backend.port}", host="::1") as running:
+        assert answers(await running.send(b"GET / HTTP/1.0\r\n\r\n"))[0].status == 200
+        assert backend.seen[0].values("host") == [b"[::1]:%d" % backend.port]
+        assert backend.seen[0].values("x-forwarded-for") == [b"::1"]
+        assert backend.seen[0].values("forwarded") == [b'for="[::1]";proto=http']

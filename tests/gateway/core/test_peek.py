@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.decide import IdProblem
+from gateway.core.decide import Identity, IdProblem
 from gateway.core.peek import peek
 
 USER = "2b1c5a52-5f05-4d57-9a0e-1f5dbbd2b5b1"
@@ -83,3 +83,17 @@ def test_a_cut_body_never_gives_another_id_than_the_whole(rest: dict[str, object
 def test_no_bytes_at_all_make_it_fail(body: bytes, complete: bool) -> None:
     found = peek(body, complete=complete).identity
     assert (found.value is None) is (found.problem is not None)
+
+
+@given(
+    st.recursive(st.none() | st.text(max_size=4) | st.floats(), lambda inner: st.lists(inner, max_size=3)),
+    st.binary(max_size=3),
+)
+def test_the_quick_way_reads_what_the_backends_reader_reads(value: object, behind: bytes) -> None:
+    body = json.dumps({"user_id": value}, ensure_ascii=False).encode("utf-8", "surrogatepass") + behind
+    try:
+        expected = json.loads(body)["user_id"]
+    except ValueError:
+        assert peek(body, complete=True).identity.problem is IdProblem.UNREADABLE
+    else:
+        assert peek(body, complete=True).identity == Identity.of(expected)

@@ -100,9 +100,9 @@ class Backend:
                 return
 
     @asynccontextmanager
-    async def running(self, path: str | None = None) -> AsyncIterator["Backend"]:
+    async def running(self, path: str | None = None, host: str = "127.0.0.1") -> AsyncIterator["Backend"]:
         if path is None:
-            server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**20)
+            server = await asyncio.start_server(self._serve, host, 0, limit=2**20)
             self.port = server.sockets[0].getsockname()[1]
         else:
             server = await asyncio.start_unix_server(self._serve, path, limit=2**20)
@@ -139,9 +139,10 @@ class Gateway:
 
     service: Service
     port: int
+    host: str = "127.0.0.1"
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self.port, limit=2**20)
+        return await asyncio.open_connection(self.host, self.port, limit=2**20)
 
     async def send(self, payload: bytes, *, eof: bool = True) -> bytes:
         """Everything that comes back for `payload` until the gateway closes."""
@@ -169,6 +170,7 @@ async def gateway(
     *,
     percentage: int = 100,
     routes: str = ROUTES,
+    host: str = "127.0.0.1",
     **config: Any,  # fields of WorkerConfig, whose constructor checks their names
 ) -> AsyncIterator[Gateway]:
     """A running gateway between `legacy` and `v2` (backends, ports or URLs)."""
@@ -186,9 +188,9 @@ async def gateway(
     service.flags.poll()
     sweeper = Sweeper(service)
     sweeper.start()
-    server = await loop.create_server(lambda: ClientConnection(service), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: ClientConnection(service), host, 0)
     try:
-        yield Gateway(service, server.sockets[0].getsockname()[1])
+        yield Gateway(service, server.sockets[0].getsockname()[1], host)
     finally:
         sweeper.stop()
         server.close()
