@@ -133,6 +133,8 @@ class Fleet:
                 return
             self._retire(slot)
             slot.restarts += 1
+            code = None if slot.process is None else slot.process.returncode
+            sys.stderr.write(f"proxy worker {slot.number} ended with code {code} and is started again\n")
             backoff = 0.1 if time.monotonic() - began > MAX_BACKOFF else min(MAX_BACKOFF, backoff * 2)
             await asyncio.sleep(backoff)
 

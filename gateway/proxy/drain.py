@@ -8,7 +8,8 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING
 
-from gateway.proxy.server import ClientConnection, Stage
+from gateway.proxy.server import ClientConnection
+from gateway.proxy.stage import Stage
 
 if TYPE_CHECKING:
     from gateway.proxy.service import Service

@@ -116,10 +116,13 @@ class Exchange:
 
     def _decide(self, *, complete: bool) -> None:
         self._peeking = False
-        if complete:
+        if complete and self.received <= PREFIX_BYTES:
             self._whole = tuple(self._pending)
         try:
-            self._decision = admit(self.service, self.route, b"".join(self._pending), complete=complete)
+            # Exactly the prefix, however the network cut the body: the same body must get the same decision.
+            prefix = b"".join(self._pending)[:PREFIX_BYTES]
+            complete = complete and self.received <= PREFIX_BYTES
+            self._decision = admit(self.service, self.route, prefix, complete=complete)
         except ClientFault as error:
             self.fail(error)
             return
@@ -183,7 +186,7 @@ class Exchange:
             self._pending.append(data)
             if not self._peeking:
                 self.client.hold_upload()
-            elif self.received >= PREFIX_BYTES:
+            elif self.received > PREFIX_BYTES:
                 self.client.hold_upload()
                 self._decide(complete=False)
 

@@ -4,7 +4,6 @@ A request's head is read when all of it is here; a pipelined one waits, unread, 
 """
 
 import asyncio
-from enum import Enum, auto
 from typing import TYPE_CHECKING, cast
 
 from gateway.core.chunked import ChunkedDecoder
@@ -24,30 +23,18 @@ from gateway.core.routes import HEALTH_PATH
 from gateway.proxy import own
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.reception import Reception
+from gateway.proxy.stage import (
+    CONTINUE,
+    LINGER_BYTES,
+    LINGER_SECONDS,
+    MAX_PIPELINED,
+    TUNNEL_IDLE,
+    WRITE_HIGH,
+    Stage,
+)
 
 if TYPE_CHECKING:
     from gateway.proxy.service import Service
-
-MAX_PIPELINED = 65_536
-"""Bytes of further requests that may wait behind one; then reading stops."""
-LINGER_SECONDS = 2.0
-LINGER_BYTES = 1_048_576
-WRITE_HIGH = 65_536
-TUNNEL_IDLE = 3600.0
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-class Stage(Enum):
-    """What the connection is doing; the sweeper acts on it when the deadline passes."""
-
-    IDLE = auto()  # between requests
-    HEAD = auto()  # a head has begun
-    BODY = auto()  # a body is coming
-    WAITING = auto()  # the request is complete, its response is not
-    TUNNEL = auto()
-    LINGER = auto()  # answered; the rest of the request is read and thrown away, so that the answer is not lost
-    CLOSING = auto()  # flushing
-
 
 # A member of an Enum class takes three times as long to look up as a global, and these are looked up on every read.
 _IDLE, _HEAD, _BODY, _WAITING, _TUNNEL, _LINGER, _CLOSING = Stage
@@ -105,6 +92,16 @@ class ClientConnection(asyncio.Protocol):
     # 1: reading requests ---------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
+        try:
+            self._receive(data)
+        except Exception as defect:  # noqa: BLE001 -- a defect of ours must cost one exchange, not the worker
+            error = self.service.defect(defect)
+            if self.exchange is not None:
+                self.exchange.fail(error)
+            else:
+                self._refuse(error)
+
+    def _receive(self, data: bytes) -> None:
         stage = self.stage
         if stage is _IDLE or stage is _HEAD:
             self._read_head(data)

@@ -12,6 +12,7 @@ from flags.file_source import FileSource
 from flags.kill import KillSwitch
 from gateway.core.breaker import Breaker
 from gateway.core.decide import Backend
+from gateway.core.errors import InternalError
 from gateway.core.guards import Guards
 from gateway.core.routes import parse_routes
 from gateway.observe.access_log import AccessLog
@@ -93,6 +94,11 @@ class Service:
         task = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def defect(self, error: Exception) -> InternalError:
+        """Report a defect with its traceback, as the loop reports its own; returns what the client is told."""
+        self.loop.call_exception_handler({"message": "defect in the gateway", "exception": error})
+        return InternalError("defect")
 
     def next_id(self) -> bytes:
         """A new request id: 32 lower-case hex digits, also fit to be a trace id (W3C Trace Context section 3.2.2.3)."""

@@ -10,7 +10,8 @@ import sys
 import termios
 from typing import TYPE_CHECKING
 
-from gateway.proxy.server import CONTINUE, ClientConnection, Stage
+from gateway.proxy.server import ClientConnection
+from gateway.proxy.stage import CONTINUE, Stage
 
 if TYPE_CHECKING:
     from gateway.proxy.service import Service

@@ -108,6 +108,8 @@ class UpstreamConnection(asyncio.Protocol):
                 exchange.response_piece(data)
         except GatewayError as error:
             exchange.fail(error)
+        except Exception as defect:  # noqa: BLE001 -- a defect of ours must cost one exchange, not the worker
+            exchange.fail(self.pool.service.defect(defect))
 
     def _read_head(self, exchange: "Exchange", data: bytes) -> None:
         if self._partial is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.proxy.pool import Pool
 from tests.gateway.proxy.wire import OK, Backend, Script, answers, gateway, read_request
 
 JOB = b'POST /flagged HTTP/1.1\r\nHost: a\r\nContent-Length: 15\r\n\r\n{"user_id":"u"}'
@@ -260,3 +261,21 @@ async def test_too_many_requests_at_once_are_told_so(tmp_path: Path) -> None:
         finals = [answers(received)[-1].status for received in await asyncio.gather(*tasks)]
         assert finals == [200, 200, 200]
         assert backend.connections == 2
+
+
+async def test_a_defect_of_the_gateway_costs_one_exchange_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = Backend()
+    reported: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: reported.append(repr(context.get("exception"))))
+    async with backend.running(), gateway(tmp_path, backend) as running:
+        with monkeypatch.context() as broken:
+            broken.setattr(Pool, "take", lambda _: 1 / 0)
+            answer = answers(await running.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"))[0]
+            assert answer.status == 500
+            assert b"ZeroDivisionError" not in answer.body
+        assert reported == ["ZeroDivisionError('division by zero')"]
+        assert answers(await running.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"))[0].status == 200
+        assert running.service.meters.in_flight == 0

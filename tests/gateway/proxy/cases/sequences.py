@@ -277,4 +277,16 @@ CASES = [
             "twice": b"Idempotency-Key: one\r\nIdempotency-Key: two\r\n",
         }.items()
     ),
+    *(
+        Case(
+            f"flagged-prefix-{size}-{backend}",
+            "an id is in the first 65536 bytes or it is not, however the body is cut",
+            b"POST /flagged HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size
+            + b'{"a":"'
+            + b"x" * (size - 22)
+            + b'","user_id":"u"}',
+            got=(b"x-gateway-backend: " + backend.encode(),),
+        )
+        for size, backend in ((65_535, "v2"), (65_536, "v2"), (65_537, "legacy"), (70_000, "legacy"))
+    ),
 ]
