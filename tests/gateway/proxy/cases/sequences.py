@@ -287,6 +287,6 @@ CASES = [
             + b'","user_id":"u"}',
             got=(b"x-gateway-backend: " + backend.encode(),),
         )
-        for size, backend in ((65_535, "v2"), (65_536, "v2"), (65_537, "legacy"), (70_000, "legacy"))
+        for size, backend in ((65_536, "v2"), (65_537, "v2"), (65_538, "legacy"), (70_000, "legacy"))
     ),
 ]
