@@ -59,18 +59,21 @@ _KNOWN: Final = {
     b"max-forwards": Kind.MAX_FORWARDS,
     b"date": Kind.DATE,
 }
-_spellings: dict[bytes, Kind] = {}
+SPELLINGS: Final[dict[bytes, Kind]] = {}
 MAX_SPELLINGS: Final = 2048
-"""Names come from clients, so the look-up table is bounded; what does not fit is worked out again each time."""
+"""Names come from clients, so the table is bounded; what does not fit is worked out again each time.
+
+Loops over fields ask `SPELLINGS.get(name) or kind_of(name)`: no Kind is 0, and the call costs more than the look-up.
+"""
 
 
 def kind_of(name: bytes) -> Kind:
     """The kind of the field called `name`, in whatever case."""
-    found = _spellings.get(name)
+    found = SPELLINGS.get(name)
     if found is None:
         found = _classify(name.lower())
-        if len(_spellings) < MAX_SPELLINGS and len(name) <= 64:
-            _spellings[name] = found
+        if len(SPELLINGS) < MAX_SPELLINGS and len(name) <= 64:
+            SPELLINGS[name] = found
     return found
 
 

@@ -42,7 +42,7 @@ def test_an_ipv6_address_is_quoted_where_rfc_7239_wants_it() -> None:
 def test_spellings_are_remembered_within_a_bound() -> None:
     for number in range(3 * fields.MAX_SPELLINGS):
         fields.kind_of(b"X-Spelling-%d" % number)
-    assert len(fields._spellings) <= fields.MAX_SPELLINGS
+    assert len(fields.SPELLINGS) <= fields.MAX_SPELLINGS
     assert fields.kind_of(b"hOsT") is fields.Kind.HOST
     assert fields.kind_of(b"X_Forwarded-FOR") is fields.Kind.SPOOFED
     assert fields.kind_of(b"x_gateway_backend") is fields.Kind.OURS
