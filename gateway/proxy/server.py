@@ -135,6 +135,8 @@ class ClientConnection(asyncio.Protocol):
             if end < 4:
                 if data:
                     self._part_of_head(PartialHead(data), data)
+                elif self.eof_at:
+                    self.close()
             elif end == len(data):
                 self._begin(data)
             else:
@@ -143,6 +145,8 @@ class ClientConnection(asyncio.Protocol):
                 if self.stage is _BODY:
                     body, self._buffer = self._buffer, b""
                     self._read_body(body)
+                    if self.eof_at and self.stage is _BODY:
+                        self._fail_in_body()
         except GatewayError as error:
             self._refuse(error)
 
@@ -314,10 +318,14 @@ class ClientConnection(asyncio.Protocol):
         if stage is _HEAD:
             self._refuse(MalformedRequest("The connection ended inside the head."))
             return True
-        if stage is _BODY and self.exchange is not None:
-            self.exchange.fail(MalformedRequest("The connection ended inside the body.", Where.REQUEST_BODY))
+        if stage is _BODY:
+            self._fail_in_body()
             return True
         return False
+
+    def _fail_in_body(self) -> None:
+        if self.exchange is not None:
+            self.exchange.fail(MalformedRequest("The connection ended inside the body.", Where.REQUEST_BODY))
 
     def connection_lost(self, exc: Exception | None) -> None:
         service = self.service

@@ -289,4 +289,20 @@ CASES = [
         )
         for size, backend in ((65_536, "v2"), (65_537, "v2"), (65_538, "legacy"), (70_000, "legacy"))
     ),
+    Case("surplus-empty-line", "RFC 9112 2.2: nothing more is coming", get() + b"\r\n", saw=1),
+    Case(
+        "then-a-short-body",
+        "RFC 9112 8: the second request can no longer become whole",
+        get() + post(b"Content-Length: 50\r\n", b"hello"),
+        (200, 400),
+        saw=1,
+    ),
+    Case(
+        "then-short-chunks",
+        "RFC 9112 8",
+        get() + post(b"Transfer-Encoding: chunked\r\n", b"5\r\nhel"),
+        (200, 400),
+        saw=1,
+    ),
+    Case("then-half-a-head", "RFC 9112 8", get() + b"GET / HTTP/1.1\r\nHo", (200, 400), saw=1),
 ]
