@@ -6,7 +6,6 @@ A request's head is read when all of it is here; a pipelined one waits, unread, 
 import asyncio
 from typing import TYPE_CHECKING, cast
 
-from gateway.core.chunked import ChunkedDecoder
 from gateway.core.errors import (
     BodyTooLarge,
     ClientFault,
@@ -21,6 +20,7 @@ from gateway.core.partial import PartialHead
 from gateway.core.problems import problem
 from gateway.core.routes import HEALTH_PATH
 from gateway.proxy import own
+from gateway.proxy.body import RequestBody
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.reception import Reception
 from gateway.proxy.stage import (
@@ -38,15 +38,15 @@ if TYPE_CHECKING:
 
 # A member of an Enum class takes three times as long to look up as a global, and these are looked up on every read.
 _IDLE, _HEAD, _BODY, _WAITING, _TUNNEL, _LINGER, _CLOSING = Stage
-_NO_BODY, _BY_LENGTH = Framing.NONE, Framing.LENGTH
+_NO_BODY = Framing.NONE
 
 
 class ClientConnection(asyncio.Protocol):
     """`closing` says that the connection ends with the current response."""
 
     __slots__ = (
+        "_body",
         "_buffer",
-        "_decoder",
         "_left",
         "_partial",
         "_reception",
@@ -73,8 +73,8 @@ class ClientConnection(asyncio.Protocol):
         self.moved_at = 0.0
         self._buffer = b""  # what came behind the request that is being served
         self._partial: PartialHead | None = None
-        self._decoder: ChunkedDecoder | None = None
-        self._left = 0  # bytes of the body still to come, or of what may still be thrown away
+        self._body: RequestBody | None = None
+        self._left = 0  # bytes that may still be thrown away
         self.held = False  # reading is paused
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -144,7 +144,8 @@ class ClientConnection(asyncio.Protocol):
                 self._begin(data[:end])
                 if self.stage is _BODY:
                     body, self._buffer = self._buffer, b""
-                    self._read_body(body)
+                    if body:
+                        self._read_body(body)
                     if self.eof_at and self.stage is _BODY:
                         self._fail_in_body()
         except GatewayError as error:
@@ -196,63 +197,37 @@ class ClientConnection(asyncio.Protocol):
             return
         self.stage = _BODY
         self.deadline = self.service.clock.now + self.service.config.body_timeout
-        if framing is _BY_LENGTH:
-            self._left = facts.length
-            if facts.length > route.max_body:
-                exchange.fail(BodyTooLarge(f"This route takes at most {route.max_body} bytes.", Where.REQUEST_BODY))
-                return
-        else:
-            self._decoder = ChunkedDecoder(facts.options)
+        if facts.length > route.max_body:
+            exchange.fail(BodyTooLarge(f"This route takes at most {route.max_body} bytes.", Where.REQUEST_BODY))
+            return
+        self._body = RequestBody(facts)
         if route.flag is not None and facts.expects_continue:
             self.transport.write(CONTINUE)
         exchange.begin()
 
     def _read_body(self, data: bytes) -> None:
-        exchange = self.exchange
-        if exchange is None:
-            return
-        if self._decoder is None:
-            self._left -= len(data)
-            if self._left > 0:
-                exchange.request_piece(data)
-                return
-            behind = data[self._left :] if self._left else b""
-            self._complete(exchange, data[: self._left] if self._left else data, behind)
+        exchange, body = self.exchange, self._body
+        if exchange is None or body is None:
             return
         try:
-            pieces = self._decoder.feed(data)
+            pieces = body.feed(data)
         except ValueError as error:
             exchange.fail(MalformedRequest(f"The chunked body is malformed: {error}.", Where.REQUEST_BODY))
             return
-        if not self._decoder.done:
-            for piece in pieces:
-                exchange.request_piece(piece)
-            return
-        decoder, self._decoder = self._decoder, None
         for piece in pieces:
             exchange.request_piece(piece)
-        self._finish_request(exchange, decoder.rest)
-        if not exchange.finished:
-            exchange.request_end(decoder.trailers)
-
-    def _complete(self, exchange: Exchange, last: bytes, behind: bytes) -> None:
-        exchange.request_piece(last)
-        self._finish_request(exchange, behind)
-        if not exchange.finished:
-            exchange.request_end(())
-
-    def _finish_request(self, exchange: Exchange, behind: bytes) -> None:
-        if self.exchange is exchange and self.stage is _BODY:
+        if body.done and self.exchange is exchange and self.stage is _BODY:
             self.stage = _WAITING
             self.deadline = self.service.clock.now + exchange.route.first_byte
-            self._buffer = behind
+            self._buffer = body.rest
+            exchange.request_end(body.trailers)
 
     # 8: between requests, and the end ---------------------------------------------------------------------------------
 
     def exchange_over(self, *, drain_request: bool) -> None:
         """The response is written. `drain_request` says that the rest of its request is still coming."""
         self.exchange = None
-        self._decoder = None
+        self._body = None
         self.release_upload()
         if drain_request:
             self._linger()
@@ -363,7 +338,7 @@ class ClientConnection(asyncio.Protocol):
 
     def cannot_complete(self, unread: int) -> bool:
         """Whether the body can no longer become whole, with `unread` bytes behind the end of what the client sent."""
-        return unread < self._left if self._decoder is None else not unread
+        return self._body is not None and self._body.cannot_complete(unread)
 
     def enter_tunnel(self) -> None:
         """The backend switched protocols: what the client sends is no longer HTTP."""
