@@ -137,8 +137,6 @@ class ClientConnection(asyncio.Protocol):
                     self._part_of_head(PartialHead(data), data)
                 elif self.eof_at:
                     self.close()
-            elif end == len(data):
-                self._begin(data)
             else:
                 self._buffer = data[end:]
                 self._begin(data[:end])

@@ -305,4 +305,5 @@ CASES = [
         saw=1,
     ),
     Case("then-half-a-head", "RFC 9112 8", get() + b"GET / HTTP/1.1\r\nHo", (200, 400), saw=1),
+    Case("then-no-body-at-all", "RFC 9112 8", get() + post(b"Content-Length: 5\r\n"), (200, 400), saw=1),
 ]
