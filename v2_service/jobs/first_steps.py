@@ -30,6 +30,8 @@ from v2_service.settings import Settings
 
 STAGED_AT_ONCE = 200
 EMBEDDED_AT_ONCE = 50
+# Medium chunks per checkpoint of the extraction, whose names count in it.
+CHUNKS_PER_STEP = 24
 STAGE_SECONDS = 300.0
 DIGITS = 8
 
@@ -40,7 +42,10 @@ def thresholds(settings: Settings) -> FullPassSettings:
 
 
 async def download(session: Session) -> JsonObject:
-    """The export onto disk, or for a refresh the user's chunks into a generation of their own."""
+    """The export onto disk, or for a refresh the user's chunks into a generation of their own.
+
+    Returns what must stay the same for the whole run, whatever a later version or setting says.
+    """
     services, lease = session.services, session.lease
     now = services.now()
     await services.runs.write_profile(lease, profile.started(now, lease.storage_path))
@@ -54,7 +59,7 @@ async def download(session: Session) -> JsonObject:
             )
     else:
         await session.source()
-    return {"at": now.isoformat(), "staged": staged}
+    return {"at": now.isoformat(), "staged": staged, "batch": CHUNKS_PER_STEP}
 
 
 async def quick_pass(session: Session) -> JsonObject:

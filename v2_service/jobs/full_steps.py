@@ -43,8 +43,6 @@ from v2_service.processors import (
 from v2_service.processors.facts import join_facts
 from v2_service.processors.soulprint import memory_log
 
-# Chunks per checkpoint. No setting: the steps of a resumed run must be those of its first execution.
-CHUNKS_PER_STEP = 24
 # A chunk whose answer is cut off is asked about in halves, and halves of halves.
 HALVINGS = 3
 ASK_IN_HALVES = (Outcome.TRUNCATED, Outcome.TOO_LONG)
@@ -52,9 +50,9 @@ REDUCTION = ReductionSettings()
 Result = TypeVar("Result")
 
 
-async def extract(session: Session, start: int, total: int) -> JsonObject:
-    """Facts of the medium chunks from position `start` on. Returns facts and how much text was read."""
-    rows = await session.services.chunks.medium(session.lease, start - 1, CHUNKS_PER_STEP)
+async def extract(session: Session, start: int, batch: int, total: int) -> JsonObject:
+    """Facts of `batch` medium chunks from position `start` on. Returns facts and how much text was read."""
+    rows = await session.services.chunks.medium(session.lease, start - 1, batch)
     places = asyncio.Semaphore(session.services.settings.extraction_concurrency)
     outcomes: Counter[str] = Counter()
 

@@ -85,6 +85,21 @@ def test_a_killed_import_is_resumed_and_pays_for_no_finished_call_again(
     assert len(told) == 1
 
 
+def test_a_run_resumed_under_another_concurrency_meets_its_own_steps_and_pays_nothing_again(
+    slow: RunningSandbox, tmp_path: Path
+) -> None:
+    first = RunningService(slow, tmp_path, FACT_EXTRACTION_CONCURRENCY="2")
+    first.start()
+    job_id = begun(first, slow.create_user())
+    until(lambda: kept(slow, job_id) > CONVERSATIONS // 2)
+    first.kill()
+    finished, paid = kept(slow, job_id), calls(slow)
+    with RunningService(slow, tmp_path, FACT_EXTRACTION_CONCURRENCY="7") as second:
+        job = second.ended(job_id)
+    assert (job["status"], job["coverage"]) == ("complete", 1)
+    assert 0 <= (calls(slow) - paid) - (job["cost"]["llm_call_count"] - finished) <= 2
+
+
 @pytest.mark.parametrize("step", ["chunk", "embed"])
 def test_a_kill_before_the_switch_leaves_the_old_chunks_until_the_new_ones_are_whole(
     slow: RunningSandbox, service: RunningService, step: str
