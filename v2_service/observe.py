@@ -40,6 +40,12 @@ class Metrics:
         )
         self.tokens = Counter("v2_model_tokens", "Tokens paid for.", ["step", "direction"], registry=registry)
         self.callbacks = Counter("v2_callbacks", "Completion callbacks, by outcome.", ["outcome"], registry=registry)
+        self.model_limit = Gauge("v2_model_limit", "Model calls that may run at once now.", registry=registry)
+        self.model_running = Gauge("v2_model_calls_running", "Model calls on their way.", registry=registry)
+        self.model_waiting = Gauge("v2_model_calls_waiting", "Model calls that wait for a place.", registry=registry)
+        self.model_throttled = Counter(
+            "v2_model_throttled", "Answers 429 and 529 of the language model.", ["status"], registry=registry
+        )
         Info("v2_build", "Build and pipeline version.", registry=registry).info({"build": build, "version": version})
 
     def model_reply(self, step: str, reply: ModelReply) -> None:

@@ -72,7 +72,14 @@ class Settings(BaseSettings):
         validation_alias="FACT_EXTRACTION_CONCURRENCY",
         ge=1,
         le=50,
-        description="fact extractions that one import runs at once (3 for 512 MB, 5 for 2 GB)",
+        description="language model calls at once, for all imports of this process together; fewer while the model "
+        "throttles or memory is short (3 for 512 MB, 5 for 2 GB)",
+    )
+    memory_limit_mb: int | None = Field(
+        default=None,
+        validation_alias="MEMORY_LIMIT_MB",
+        ge=64,
+        description="memory this process may use, in MiB; unset means the container's limit, if it has one",
     )
     system_database_url: SecretStr | None = Field(
         default=None,
@@ -103,6 +110,10 @@ class Settings(BaseSettings):
     model_retries: int = Field(
         default=4, ge=0, le=10, description="the SDK's own retries of one call (429, 529, 5xx, no connection)"
     )
+    memory_headroom_mb: int = Field(
+        default=256, ge=0, description="MiB that stay free: with less, one model call runs at a time"
+    )
+    memory_per_call_mb: int = Field(default=20, ge=1, description="MiB that one more model call is reckoned at")
     price_input: float = Field(default=1.0, ge=0, description="US dollars per million input tokens")
     price_output: float = Field(default=5.0, ge=0, description="US dollars per million output tokens")
     price_embedding: float = Field(default=0.02, ge=0, description="US dollars per million embedded tokens")

@@ -10,6 +10,7 @@ from typing import Protocol
 import anthropic
 from anthropic.types import Message, MessageParam, StopReason
 
+from v2_service.adapters.limiter import Limiter, PacedHttp
 from v2_service.adapters.prompt import framed, parsed, repair_turn
 from v2_service.contract import ModelReply, ModelRequest, Outcome, Usage
 from v2_service.errors import ModelUnavailable
@@ -39,7 +40,7 @@ class Client(Protocol):
     async def close(self) -> None: ...
 
 
-def new_direct_client(settings: Settings) -> anthropic.AsyncAnthropic:
+def new_direct_client(settings: Settings, limiter: Limiter) -> anthropic.AsyncAnthropic:
     """The client for the Messages API itself; retries are the SDK's alone (L-62)."""
     key = settings.anthropic_api_key
     return anthropic.AsyncAnthropic(
@@ -47,6 +48,7 @@ def new_direct_client(settings: Settings) -> anthropic.AsyncAnthropic:
         base_url=settings.anthropic_base_url,
         timeout=settings.model_timeout_seconds,
         max_retries=settings.model_retries,
+        http_client=PacedHttp(limiter),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from v2_service.adapters.chunks import Chunks
 from v2_service.adapters.embeddings import BedrockEmbeddings, new_runtime
+from v2_service.adapters.limiter import new_limiter
 from v2_service.adapters.models_bedrock import new_models
 from v2_service.adapters.runs import Runs
 from v2_service.adapters.storage import Storage
@@ -54,7 +55,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     async with AsyncExitStack() as stack:
         supabase = await stack.enter_async_context(new_client(settings))
         web = await stack.enter_async_context(new_web_client())
-        models = new_models(settings)
+        metrics = Metrics(settings.build, PIPELINE_VERSION)
+        models = new_models(settings, new_limiter(settings, metrics))
         stack.push_async_callback(models.close)
         embeddings = BedrockEmbeddings(new_runtime(settings), settings.embedding_model, settings.embedding_concurrency)
         stack.callback(embeddings.close)
@@ -68,5 +70,5 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             models=models,
             embeddings=embeddings,
             notifier=WebApp(web, settings),
-            metrics=Metrics(settings.build, PIPELINE_VERSION),
+            metrics=metrics,
         )

@@ -10,15 +10,24 @@ import httpx2
 import pytest
 
 from tests.v2_service.stubs import settings
+from v2_service.adapters.limiter import Limiter, new_limiter
 from v2_service.adapters.models_anthropic import AnthropicModels
 from v2_service.adapters.models_bedrock import new_bedrock_client, new_models
 from v2_service.contract import JsonObject, ModelRequest, Outcome
 from v2_service.errors import ModelUnavailable
 from v2_service.jobs.services import Services
+from v2_service.observe import Metrics
 from v2_service.processors.fact_extractor import EXTRACTION_INSTRUCTION, EXTRACTION_SCHEMA
+from v2_service.settings import Settings
 
 SCHEMA: JsonObject = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
 REQUEST = ModelRequest("extract", "Task.", "Words.", SCHEMA, 100)
+
+
+def limiter(chosen: Settings) -> Limiter:
+    return new_limiter(chosen, Metrics("b", "v"))
+
+
 Handler = Callable[[httpx2.Request], httpx2.Response]
 
 
@@ -146,7 +155,7 @@ async def test_facts_come_from_the_sandboxs_model_over_real_http(services: Servi
 
 async def test_bedrock_is_the_same_model_at_another_door(services: Services) -> None:
     base = services.settings
-    bedrock = new_models(base.model_copy(update={"use_bedrock": True}))
+    bedrock = new_models(base.model_copy(update={"use_bedrock": True}), limiter(base))
     try:
         reply = await bedrock.complete(
             ModelRequest("extract", EXTRACTION_INSTRUCTION, "User: I prefer oolong tea.", EXTRACTION_SCHEMA, 2048)
@@ -157,6 +166,7 @@ async def test_bedrock_is_the_same_model_at_another_door(services: Services) -> 
 
 
 async def test_clients_are_bounded_by_the_settings() -> None:
-    client = new_bedrock_client(settings(use_bedrock=True, model_retries=3, model_timeout_seconds=61))
+    chosen = settings(use_bedrock=True, model_retries=3, model_timeout_seconds=61)
+    client = new_bedrock_client(chosen, limiter(chosen))
     assert (client.max_retries, client.timeout) == (3, 61)
     await client.close()
