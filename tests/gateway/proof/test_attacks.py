@@ -66,7 +66,7 @@ async def _read_by(running: Gateway, size: int) -> None:
 def _read(received: bytes, methods: list[bytes]) -> tuple[tuple[int, ...], Response]:
     """All statuses that the client got, and its last answer."""
     statuses: list[int] = []
-    for method in [*methods, *[b"GET"] * 10]:
+    for method in [*methods, *[b"GET"] * 60]:
         last, received = read_response(received, method, ended=True)
         statuses += [status for status, _ in last.interim]
         statuses.append(last.status)

@@ -58,6 +58,7 @@ async def test_text_and_large_binary_messages_come_back_unchanged(tmp_path: Path
             for message in messages:
                 await client.send(message)
                 assert await client.recv() == message
+        await nothing_is_left(running)
 
 
 async def test_many_messages_in_flight_keep_their_order(tmp_path: Path) -> None:

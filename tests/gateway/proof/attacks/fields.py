@@ -5,7 +5,10 @@ import json
 
 from tests.gateway.proof.attacks import NEXT, OK, Attack, flagged, get, post
 
-_TRUSTED = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Real-IP", "Forwarded")
+_TRUSTED = (
+    *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Real-IP", "Forwarded"),
+    *("X-Forwarded-Prefix", "X-Forwarded-Scheme", "X-Forwarded-Ssl", "X-Forwarded-Server", "X-Forwarded-By"),
+)
 _OURS = ("X-Gateway-Backend", "X-Gateway-Decision", "X-Gateway-Reason", "X-Gateway-Explain", "X-Gateway-Force")
 
 
@@ -70,6 +73,8 @@ _PEEK = [
             "form": b"user_id=u",
             "multipart": b'--x\r\nContent-Disposition: form-data; name="user_id"\r\n\r\nu\r\n--x--\r\n',
             "empty": b"",
+            "behind-the-prefix": b'{"a":"' + b"x" * 70_000 + b'","user_id":"u"}',
+            "spaces-without-end": b" " * 70_000 + _ID.encode(),
             "257-bytes": json.dumps({"user_id": "x" * 257}).encode(),
         }.items()
     ),
@@ -86,6 +91,24 @@ ATTACKS = [
         )
         for name in (*_TRUSTED, *_OURS)
         for spelling in sorted(_spellings(name))
+    ),
+    Attack(
+        "trailers-are-no-way-round",
+        "RFC 9110 6.5.1: what a header may not carry, a trailer may not either",
+        post(
+            b"Connection: x-secret\r\nTransfer-Encoding: chunked\r\n",
+            b"0\r\nX-Real-IP: evil\r\nX-Forwarded-Port: evil\r\nX_Forwarded_For: evil\r\nX_Gateway_A: evil\r\n"
+            b"X-Secret: evil\r\ntraceparent: evil\r\nX-Sum: fine\r\n\r\n",
+        ),
+        saw=(b"POST /",),
+        lacks=(b"evil",),
+    ),
+    Attack(
+        "own-key-empty",
+        "an empty Idempotency-Key is none, so the gateway stamps its own",
+        flagged(_ID.encode(), b"Idempotency-Key:\r\n"),
+        saw=(b"POST /flagged",),
+        lacks=(b"idempotency-key: \n",),
     ),
     *(
         Attack(

@@ -203,4 +203,16 @@ ATTACKS = [
         saw=(b"POST /",),
         body=b"hello",
     ),
+    Attack(
+        "split-empty-line",
+        "RFC 9112 2.2: an empty line before a request may come in two packets",
+        (b"\r", b"\n" + get()),
+    ),
+    Attack(
+        "many-own-answers-and-an-end",
+        "RFC 9112 9.3.2: what was pipelined before the end of the connection is answered",
+        get(target=b"/_gateway/health") * 50,
+        (200,) * 50,
+        saw=(),
+    ),
 ]

@@ -76,6 +76,14 @@ ATTACKS = [
         got_not=(b"evil",),
     ),
     Attack(
+        "answer-chunked-to-head-of-1.0",
+        "RFC 9112 6.1: no Transfer-Encoding to HTTP/1.0",
+        b"HEAD / HTTP/1.0\r\nHost: a\r\n\r\n",
+        saw=(b"HEAD /",),
+        reply=_LINE + _TE + b"\r\n",
+        got_not=(b"chunked",),
+    ),
+    Attack(
         "answer-204-with-body",
         "RFC 9110 15.3.5",
         get() + NEXT,
