@@ -104,7 +104,10 @@ class ClientConnection(asyncio.Protocol):
     def _receive(self, data: bytes) -> None:
         stage = self.stage
         if stage is _IDLE or stage is _HEAD:
-            self._read_head(data)
+            if self._buffer:
+                self._buffer += data  # older bytes wait for _resume; these come behind them
+            else:
+                self._read_head(data)
         elif stage is _BODY:
             self.touch()
             self._read_body(data)

@@ -271,3 +271,22 @@ async def test_both_sides_speak_ipv6(tmp_path: Path) -> None:
         assert backend.seen[0].values("host") == [b"[::1]:%d" % backend.port]
         assert backend.seen[0].values("x-forwarded-for") == [b"::1"]
         assert backend.seen[0].values("forwarded") == [b'for="[::1]";proto=http']
+
+
+async def test_pipelined_bytes_are_read_in_the_order_in_which_they_came(tmp_path: Path) -> None:
+    """Also when the next packet comes between an answer and the reading of what waited behind it."""
+    backend = Backend()
+    request = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
+    async with backend.running(), gateway(tmp_path, backend) as running:
+        reader, writer = await running.connect()
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await asyncio.wait_for(reader.readuntil(b"ok"), LIMIT)
+        client = next(iter(running.service.clients))
+        health = b"GET /_gateway/health HTTP/1.1\r\nHost: a\r\n\r\n"
+        client.data_received(health + request % 1)  # answered at once, so that the rest waits for the next turn
+        client.data_received(request % 2)
+        await asyncio.wait_for(reader.readuntil(b'ok"}'), LIMIT)
+        await asyncio.wait_for(reader.readuntil(b"ok"), LIMIT)
+        await asyncio.wait_for(reader.readuntil(b"ok"), LIMIT)
+        writer.close()
+    assert [seen.line.split()[1] for seen in backend.seen] == [b"/", b"/1", b"/2"]
