@@ -15,6 +15,7 @@ from typing import Protocol
 from flags.document import Document, Json, read_document
 from flags.errors import EngineUnavailableError
 from flags.model import CompiledFeature, Kind, Snapshot, Strategy
+from flags.stage import read_stage
 
 _PERCENTAGE = re.compile(r"\+?0*([0-9]{1,3})", re.ASCII)
 _ENGINE_READS_DIFFERENTLY = re.compile(r'["\\\x1c-\x1f]')
@@ -61,16 +62,17 @@ class _Draft:
     strategies: list[Strategy] = field(default_factory=list)
     uncompiled: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    stage: str | None = None
 
     def finish(self, engine: Engine | None) -> CompiledFeature:
         strategies = tuple(sorted(self.strategies, key=lambda strategy: _ORDER[strategy.kind]))
         lead = next((strategy for strategy in strategies if strategy.kind is Kind.ROLLOUT), None)
         ask = partial(engine.is_enabled, self.name) if self.uncompiled and engine is not None else None
-        return CompiledFeature(self.name, self.enabled, strategies, lead, tuple(self.uncompiled), ask)
+        return CompiledFeature(self.name, self.enabled, strategies, lead, tuple(self.uncompiled), ask, self.stage)
 
 
 def _compile_feature(feature: Json) -> _Draft:
-    draft = _Draft(str(feature["name"]), feature["enabled"] is True)
+    draft = _Draft(str(feature["name"]), feature["enabled"] is True, stage=read_stage(feature.get("strategies")))
     if feature.get("dependencies"):
         draft.uncompiled.append("depends on another feature")
     strategies = feature["strategies"]

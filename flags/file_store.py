@@ -1,4 +1,4 @@
-"""Changes the flag file: one percentage at a time, atomically. Counterpart: `flags.file_source`, which follows.
+"""Changes the flag file, atomically: one percentage or stage at a time. Counterpart: `flags.file_source`.
 
 Writers are kept apart by a lock file; a writer that does not know the lock (an editor) is noticed before the swap.
 """
@@ -23,6 +23,7 @@ from flags.errors import (
     StoreFailedError,
     UnknownFlagError,
 )
+from flags.stage import read_stage, stage_variants
 
 LOCK_PATIENCE = 2.0
 """Seconds to wait for another writer; a change takes milliseconds."""
@@ -44,6 +45,16 @@ class PercentageChange:
     generation: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class StageChange:
+    """A stage that was written. `before` is None if the flag had none; `generation` as in PercentageChange."""
+
+    flag: str
+    before: str | None
+    after: str
+    generation: int | None
+
+
 class FileStore:
     """The flag file, for writing. Safe to use from many processes at once."""
 
@@ -61,17 +72,34 @@ class FileStore:
         """
         if isinstance(percentage, bool) or not isinstance(percentage, int) or not 0 <= percentage <= 100:
             raise InvalidPercentageError(f"a percentage is a whole number from 0 to 100, not {percentage!r}")
+        with self._changing(expected_generation) as (content, generation):
+            before = _replace_percentage(_feature(content, flag), flag, percentage)
+        return PercentageChange(flag, before, percentage, generation)
+
+    def set_stage(self, flag: str, stage: str, *, expected_generation: int | None = None) -> StageChange:
+        """Write a flag's stage and count the generation up. Which moves are legal is the caller's business.
+
+        Raises as `set_percentage` does.
+        """
+        with self._changing(expected_generation) as (content, generation):
+            feature = _feature(content, flag)
+            before = read_stage(feature["strategies"])
+            rollout = _only_rollout(feature, flag)
+            rollout["variants"] = stage_variants(flag, rollout, stage)
+        return StageChange(flag, before, stage, generation)
+
+    @contextmanager
+    def _changing(self, expected: int | None) -> Iterator[tuple[Json, int]]:
+        """The document to be changed in place, and its new generation; written at the end unless something raises."""
         with self._locked():
             data = self._read()
             document = read_document(data)
-            if expected_generation is not None and expected_generation != document.generation:
-                raise GenerationConflictError(expected_generation, document.generation)
+            if expected is not None and expected != document.generation:
+                raise GenerationConflictError(expected, document.generation)
             content: Json = json.loads(document.text)
-            before = _replace_percentage(content, flag, percentage)
-            generation = document.generation + 1
-            content["generation"] = generation
+            content["generation"] = generation = document.generation + 1
+            yield content, generation
             self._swap(data, json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n")
-        return PercentageChange(flag, before, percentage, generation)
 
     def _read(self) -> bytes:
         try:
@@ -115,17 +143,29 @@ class FileStore:
                 temporary.unlink(missing_ok=True)
 
 
-def _replace_percentage(content: Json, flag: str, percentage: int) -> int | None:
+def _feature(content: Json, flag: str) -> Json:
     features = content["features"]
     assert isinstance(features, list)
-    feature = next((item for item in features if item["name"] == flag), None)
+    feature: Json | None = next((item for item in features if item["name"] == flag), None)
     if feature is None:
         raise UnknownFlagError(flag, [item["name"] for item in features])
-    rollouts = [item for item in feature["strategies"] if item["name"] in ROLLOUT_PARAMETER]
+    return feature
+
+
+def _only_rollout(feature: Json, flag: str) -> Json:
+    strategies = feature["strategies"]
+    assert isinstance(strategies, list)
+    rollouts: list[Json] = [item for item in strategies if item["name"] in ROLLOUT_PARAMETER]
     if len(rollouts) != 1:
         raise NoPercentageError(f"flag {flag!r} has {len(rollouts)} percentage strategies; exactly one can be set")
-    parameters = rollouts[0].setdefault("parameters", {})
-    key = ROLLOUT_PARAMETER[rollouts[0]["name"]]
+    return rollouts[0]
+
+
+def _replace_percentage(feature: Json, flag: str, percentage: int) -> int | None:
+    rollout = _only_rollout(feature, flag)
+    parameters = rollout.setdefault("parameters", {})
+    assert isinstance(parameters, dict)
+    key = ROLLOUT_PARAMETER[str(rollout["name"])]
     before = parse_percentage(parameters.get(key))
     parameters[key] = str(percentage)
     return before

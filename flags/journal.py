@@ -20,14 +20,17 @@ MAX_TAIL_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change. `action` is set, kill or revive; `before` and `after` are percentages, None for kill and revive."""
+    """One change, or when it was applied.
+
+    `action` is set, stage, kill, revive or applied; `before` and `after` are percentages for set, stages for stage.
+    """
 
     when: str
     who: str
     action: str
     flag: str | None
-    before: int | None
-    after: int | None
+    before: int | str | None
+    after: int | str | None
     why: str
     generation: int | None
 
@@ -45,8 +48,8 @@ class Journal:
         who: str,
         why: str,
         flag: str | None = None,
-        before: int | None = None,
-        after: int | None = None,
+        before: int | str | None = None,
+        after: int | str | None = None,
         generation: int | None = None,
     ) -> Entry:
         """Append one entry, stamped with the time. Raises StoreFailedError; the change itself is already made then."""

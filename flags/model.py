@@ -55,7 +55,8 @@ class CompiledFeature:
 
     `lead` is the rollout whose bucket and percentage are reported, also when something else settles the question.
     `uncompiled` says why the SDK's engine has to be asked instead; `engine` asks it (user id in, on or off out) and is
-    None if the feature compiled or if there is no engine.
+    None if the feature compiled or if there is no engine. `stage` is what a strategy's variant `stage` carries;
+    `gateway.core.stages` knows what it means.
     """
 
     name: str
@@ -64,6 +65,7 @@ class CompiledFeature:
     lead: Strategy | None = None
     uncompiled: tuple[str, ...] = ()
     engine: Callable[[str], bool] | None = None
+    stage: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

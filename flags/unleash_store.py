@@ -1,4 +1,4 @@
-"""Changes a percentage through Unleash's Admin API. Counterpart: `flags.unleash_source`, which follows the server.
+"""Changes a percentage or a stage through Unleash's Admin API. Counterpart: `flags.unleash_source`.
 
 The Admin API has no compare-and-set. So the revision is compared just before the change, and the strategy is read back
 after it: two people in the same few milliseconds are noticed, not prevented.
@@ -19,7 +19,8 @@ from flags.errors import (
     StoreFailedError,
     UnknownFlagError,
 )
-from flags.file_store import ROLLOUT_PARAMETER, PercentageChange
+from flags.file_store import ROLLOUT_PARAMETER, PercentageChange, StageChange
+from flags.stage import read_stage, stage_variants
 from flags.unleash_source import FEATURES_PATH, UnleashOptions
 from flags.unleash_wire import Answer, UnleashWire
 
@@ -55,12 +56,11 @@ class UnleashStore:
         try:
             if expected_generation is not None:
                 self._compare(expected_generation)
-            strategies = f"{self._place}/{quote(flag, safe='')}/environments/{self._environment}/strategies"
+            strategies = self._strategies(flag)
             strategy, key = self._only_rollout(flag, strategies)
             before = parse_percentage(_parameters(strategy).get(key))
-            body = {name: strategy[name] for name in _WRITABLE if strategy.get(name) is not None}
-            body["parameters"] = {**_parameters(strategy), key: str(percentage)}
-            self._expect(flag, self._admin.exchange("PUT", f"{strategies}/{strategy['id']}", body))
+            changed = {**strategy, "parameters": {**_parameters(strategy), key: str(percentage)}}
+            self._expect(flag, self._admin.exchange("PUT", f"{strategies}/{strategy['id']}", _writable(changed)))
             now, key = self._only_rollout(flag, strategies)
             if _parameters(now).get(key) != str(percentage):
                 raise ChangeRefusedError(f"flag {flag!r} was changed by somebody else at the same moment; look again")
@@ -68,6 +68,23 @@ class UnleashStore:
             self._client.close()
             self._admin.close()
         return PercentageChange(flag, before, percentage, None)
+
+    def set_stage(self, flag: str, stage: str, *, expected_generation: int | None = None) -> StageChange:
+        """Write a flag's stage. Raises as `set_percentage` does."""
+        try:
+            if expected_generation is not None:
+                self._compare(expected_generation)
+            strategies = self._strategies(flag)
+            strategy, _ = self._only_rollout(flag, strategies)
+            changed = {**strategy, "variants": stage_variants(flag, strategy, stage)}
+            self._expect(flag, self._admin.exchange("PUT", f"{strategies}/{strategy['id']}", _writable(changed)))
+        finally:
+            self._client.close()
+            self._admin.close()
+        return StageChange(flag, read_stage([strategy]), stage, None)
+
+    def _strategies(self, flag: str) -> str:
+        return f"{self._place}/{quote(flag, safe='')}/environments/{self._environment}/strategies"
 
     def _compare(self, expected: int) -> None:
         answer = self._client.exchange("GET", FEATURES_PATH)
@@ -97,6 +114,10 @@ class UnleashStore:
             return json.loads(answer.body)
         except ValueError as error:
             raise StoreFailedError("Unleash did not answer in JSON") from error
+
+
+def _writable(strategy: dict[str, object]) -> dict[str, object]:
+    return {name: strategy[name] for name in _WRITABLE if strategy.get(name) is not None}
 
 
 def _parameters(strategy: dict[str, object]) -> dict[str, str]:

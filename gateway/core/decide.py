@@ -1,7 +1,7 @@
 """Which backend answers a flagged request, and why. Pure; the counterpart is the exchange, which carries it out.
 
-Order, first match wins: local kill, no flags, unknown flag, flag disabled, id policy, forced, deny and allow lists,
-percentage, breaker. Everything that is not a clear "v2" is legacy.
+Order, first match wins: local kill, no flags, unknown flag, flag disabled, id policy, forced, stage, deny and allow
+lists, percentage, breaker. Everything that is not a clear "v2" is legacy.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from flags.evaluate import evaluate
 from flags.model import Rule, Snapshot
+from gateway.core.stages import SERVING
 
 MAX_ID_BYTES = 256
 """Longest id that is hashed, in UTF-8 bytes; real ones are UUIDs of 36."""
@@ -34,6 +35,7 @@ class Reason(StrEnum):
     ID_INVALID = "id-invalid"
     ID_BEYOND_PREFIX = "id-beyond-prefix"
     FORCED = "forced"
+    STAGE = "stage"
     ALLOW_LIST = "allow-list"
     DENY_LIST = "deny-list"
     EVERYBODY = "everybody"
@@ -140,7 +142,8 @@ def decide(
     """Decide one request. Never raises: an id that cannot be hashed is a bad id.
 
     `force` is what a force header asks for, its signature already checked; it does not outrank a kill, a disabled flag
-    or the id policy. `breaker_open` keeps away from v2 whoever the flag would send there, forced ones too.
+    or the id policy. A stage in which v2 does not serve keeps everybody else on legacy. `breaker_open` keeps away from
+    v2 whoever would go there, forced ones too.
     """
     generation = None if snapshot is None else snapshot.generation
     key = identity.value
@@ -160,8 +163,11 @@ def decide(
     except UnicodeEncodeError:
         return Decision(Backend.LEGACY, Reason.ID_INVALID, None, None, None, generation, flag)
     backend, reason = (_V2 if found.enabled else _LEGACY), _BY_RULE[found.rule]
-    if force is not None and found.rule is not _DISABLED:
-        backend, reason = force, Reason.FORCED
+    if found.rule is not _DISABLED:
+        if force is not None:
+            backend, reason = force, Reason.FORCED
+        elif feature.stage is not None and feature.stage not in SERVING:
+            backend, reason = _LEGACY, Reason.STAGE
     if breaker_open and backend is _V2:
         backend, reason = _LEGACY, Reason.BREAKER_OPEN
     return Decision(backend, reason, key, found.bucket, found.percentage, generation, flag)

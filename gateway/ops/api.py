@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
+from gateway.core.stages import Stage
 from gateway.ops.access import OpsAccess
 from gateway.ops.controls import DEFAULT_FLAG, Controls
 from gateway.ops.drill import drill
@@ -44,6 +45,14 @@ class PercentageBody(_Body):
     why: Why = ""
     who: Who = None
     expected_generation: int | None = None
+
+
+class StageBody(_Body):
+    """A new stage."""
+
+    stage: Stage = Field(strict=False, description="off, shadow, ramp, reverse-shadow or complete")
+    why: Why = ""
+    who: Who = None
 
 
 class SwitchBody(_Body):
@@ -163,6 +172,10 @@ def _changes(controls: Controls) -> APIRouter:
             why=body.why,
             expected_generation=body.expected_generation,
         )
+
+    @router.put("/ops/flags/{flag}/stage")
+    def set_stage(flag: str, body: StageBody, request: Request) -> ChangeReport:
+        return controls.set_stage(flag, body.stage, who=_who(body.who, request), why=body.why)
 
     @router.post("/ops/kill")
     def kill(body: SwitchBody, request: Request) -> ChangeReport:

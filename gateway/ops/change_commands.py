@@ -1,10 +1,11 @@
-"""`rollout` commands that change something: set, rollback, kill, revive, drill. Counterpart: `gateway.ops.controls`."""
+"""`rollout` commands that change something, and `drill`, which changes nothing. Counterpart: `gateway.ops.controls`."""
 
 from typing import Annotated
 
 import typer
 
 from flags.errors import InvalidDocumentError, NoPercentageError, SourceUnavailableError, StoreFailedError
+from gateway.core.stages import Stage
 from gateway.ops.errors import RemoteError
 from gateway.ops.reports import ChangeReport
 from gateway.ops.session import AsJson, Exit, session, show, told
@@ -32,6 +33,25 @@ def set_percentage(
         report = opened.controls.set_percentage(
             flag, percent, who=opened.settings.who, why=why, expected_generation=expect
         )
+    _finish(report, as_json=as_json)
+
+
+@commands.command()
+def stage(
+    context: typer.Context,
+    to: Annotated[Stage, typer.Argument(help="The new stage.", metavar="STAGE")],
+    why: Why = "",
+    flag: Annotated[str | None, typer.Option("--flag", help="The flag to move. [env: ROLLOUT_FLAG]")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move a flag to another stage: off, shadow, ramp, reverse-shadow, complete.
+
+    One step forward or back, or off from everywhere; reverse-shadow and complete begin at 100 %. In off and shadow
+    nobody is served by v2; in the others the percentage decides. A flag without a stage is as in ramp.
+    """
+    opened = session(context)
+    with told(as_json=as_json):
+        report = opened.controls.set_stage(flag or opened.settings.flag, to, who=opened.settings.who, why=why)
     _finish(report, as_json=as_json)
 
 

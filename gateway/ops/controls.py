@@ -11,11 +11,13 @@ from flags.compile import compile_document
 from flags.cross_check import cross_check
 from flags.document import read_document
 from flags.engine import YggdrasilEngine
-from flags.errors import EngineUnavailableError, InvalidDocumentError, StoreFailedError
+from flags.errors import EngineUnavailableError, InvalidDocumentError, StoreFailedError, UnknownFlagError
 from flags.journal import Entry, Journal
 from flags.kill import KillSwitch
 from flags.model import CompiledFeature, Kind
 from gateway.core.decide import Identity, decide
+from gateway.core.stages import Stage, objection
+from gateway.ops.errors import IllegalMoveError
 from gateway.ops.origin import FileOrigin, Origin
 from gateway.ops.reports import (
     ChangeReport,
@@ -42,6 +44,10 @@ class Controls(Protocol):
         self, flag: str, percentage: int, *, who: str, why: str, expected_generation: int | None = None
     ) -> ChangeReport:
         """Set a flag's percentage (0 to 100); with `expected_generation` only if nobody changed the flags since."""
+        ...
+
+    def set_stage(self, flag: str, stage: Stage, *, who: str, why: str) -> ChangeReport:
+        """Move a flag to a stage; raises IllegalMoveError for a move that is not legal now."""
         ...
 
     def kill(self, *, who: str, why: str) -> ChangeReport:
@@ -96,6 +102,28 @@ class FileControls:
         report = ChangeReport(
             action="set",
             changed=change.before != change.after,
+            flag=flag,
+            before=change.before,
+            after=change.after,
+            generation=change.generation,
+            who=who,
+            why=why,
+        )
+        return self._journalled(report)
+
+    def set_stage(self, flag: str, stage: Stage, *, who: str, why: str) -> ChangeReport:
+        snapshot = self._origin.look().snapshot
+        feature = snapshot.features.get(flag) if snapshot else None
+        if snapshot is None or feature is None:
+            raise UnknownFlagError(flag, list(snapshot.features) if snapshot else [])
+        refused = objection(feature.stage, stage, feature.lead.percentage if feature.lead else None)
+        if refused is not None:
+            raise IllegalMoveError(refused)
+        # The generation keeps two people from making one move each that together are none.
+        change = self._origin.set_stage(flag, stage, expected_generation=snapshot.generation)
+        report = ChangeReport(
+            action="stage",
+            changed=True,
             flag=flag,
             before=change.before,
             after=change.after,
@@ -187,6 +215,7 @@ def _flag_report(feature: CompiledFeature) -> FlagReport:
         group=feature.lead.group_id if feature.lead else None,
         users=len(users),
         uncompiled=list(feature.uncompiled),
+        stage=feature.stage,
     )
 
 

@@ -3,6 +3,7 @@
 OpsError
 ├── OpsAccessError        the ops port must not be opened like this
 ├── NotAuthorisedError    no token, or a wrong one
+├── IllegalMoveError      a stage that cannot follow the present one
 ├── ForbiddenOriginError  a web page of somebody else sent the request
 └── RemoteError           a remote ops API could not be reached, or refused
 """
@@ -26,6 +27,12 @@ class NotAuthorisedError(OpsError):
     status = 401
 
 
+class IllegalMoveError(OpsError):
+    """A stage that cannot follow the present one; nothing was changed."""
+
+    status = 409
+
+
 class ForbiddenOriginError(OpsError):
     """The request came from a web page of somebody else."""
 
@@ -33,9 +40,13 @@ class ForbiddenOriginError(OpsError):
 
 
 class RemoteError(OpsError):
-    """A remote ops API could not be reached or refused. `status` is its answer's, 0 if there was none."""
+    """A remote ops API could not be reached or refused.
 
-    def __init__(self, message: str, *, status: int = 0, problems: Sequence[str] = ()) -> None:
+    `status` is its answer's, 0 if there was none; `kind` is the name of the error over there, "" if it gave none.
+    """
+
+    def __init__(self, message: str, *, status: int = 0, problems: Sequence[str] = (), kind: str = "") -> None:
         super().__init__(message)
+        self.kind = kind
         self.status = status
         self.problems = tuple(problems)

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from flags.errors import ChangeRefusedError, SourceUnavailableError
 from flags.file_source import FileSource
-from flags.file_store import FileStore, PercentageChange
+from flags.file_store import FileStore, PercentageChange, StageChange
 from flags.source import FlagSource
 from flags.unleash_source import FEATURES_PATH, UnleashOptions, UnleashSource
 from flags.unleash_store import UnleashAdmin, UnleashStore
@@ -32,6 +32,10 @@ class Origin(Protocol):
         """Change one percentage."""
         ...
 
+    def set_stage(self, flag: str, stage: str, *, expected_generation: int | None) -> StageChange:
+        """Write one stage, legal or not."""
+        ...
+
 
 class FileOrigin:
     """Flags in a file."""
@@ -53,6 +57,9 @@ class FileOrigin:
 
     def set_percentage(self, flag: str, percentage: int, *, expected_generation: int | None = None) -> PercentageChange:
         return FileStore(self._path).set_percentage(flag, percentage, expected_generation=expected_generation)
+
+    def set_stage(self, flag: str, stage: str, *, expected_generation: int | None) -> StageChange:
+        return FileStore(self._path).set_stage(flag, stage, expected_generation=expected_generation)
 
 
 class UnleashOrigin:
@@ -80,7 +87,12 @@ class UnleashOrigin:
         return answer.body
 
     def set_percentage(self, flag: str, percentage: int, *, expected_generation: int | None = None) -> PercentageChange:
+        return self._store().set_percentage(flag, percentage, expected_generation=expected_generation)
+
+    def set_stage(self, flag: str, stage: str, *, expected_generation: int | None) -> StageChange:
+        return self._store().set_stage(flag, stage, expected_generation=expected_generation)
+
+    def _store(self) -> UnleashStore:
         if self._admin is None:
             raise ChangeRefusedError("to change flags in Unleash an admin token is needed: UNLEASH_ADMIN_TOKEN")
-        store = UnleashStore(self._options, self._admin)
-        return store.set_percentage(flag, percentage, expected_generation=expected_generation)
+        return UnleashStore(self._options, self._admin)

@@ -1,4 +1,4 @@
-"""`rollout` commands that only ask: status, explain, preview, journal, validate. Counterpart: `controls`."""
+"""`rollout` commands that change nothing: status, explain, preview, journal and others. Counterpart: `controls`."""
 
 import json
 import sys
@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from gateway.core.decide import Backend, Identity
+from gateway.core.force import HEADER, MAX_SECONDS, force_value
 from gateway.ops.controls import Controls
 from gateway.ops.preview import preview_move
 from gateway.ops.reports import EntryReport
@@ -94,6 +96,32 @@ def journal(
             )
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
+
+
+@commands.command("force-header")
+def force_header(
+    context: typer.Context,
+    user_id: Annotated[str, typer.Argument(help="The user's id, exactly as the frontend sends it.")],
+    backend: Annotated[Backend, typer.Option(help="Who shall answer.")] = Backend.V2,
+    minutes: Annotated[int, typer.Option(min=1, max=MAX_SECONDS // 60, help="How long it works.")] = 15,
+    as_json: AsJson = False,
+) -> None:
+    """Print a header that sends this user's requests to a backend, for a test, whatever list or percentage says.
+
+    It works for this one user and this time only, and not against a kill or a disabled flag. Such requests are left
+    out of the figures per backend. Needs the gateway's key: GATEWAY_FORCE_KEY.
+    """
+    secret = session(context).settings.force_key
+    if secret is None:
+        typer.echo("Error: set GATEWAY_FORCE_KEY to the gateway's key", err=True)
+        raise typer.Exit(Exit.USAGE)
+    if Identity.of(user_id).problem is not None:
+        typer.echo(f"Error: this is not an id that the gateway uses: {Identity.of(user_id).problem}", err=True)
+        raise typer.Exit(Exit.USAGE)
+    expires = int(time.time()) + minutes * 60
+    value = force_value(secret.get_secret_value().encode(), user_id, backend, expires)
+    line = json.dumps({"header": HEADER, "value": value, "expires": expires}) if as_json else f"{HEADER}: {value}"
+    sys.stdout.write(line + "\n")
 
 
 @commands.command()

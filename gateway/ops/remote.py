@@ -8,6 +8,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
+from gateway.core.stages import Stage
 from gateway.ops.access import is_loopback
 from gateway.ops.errors import RemoteError
 from gateway.ops.reports import ChangeReport, DrillReport, EntryReport, ExplainReport, StatusReport, ValidationReport
@@ -50,6 +51,10 @@ class RemoteControls:
     ) -> ChangeReport:
         body = {"percentage": percentage, "who": who, "why": why, "expected_generation": expected_generation}
         return self._ask(TypeAdapter(ChangeReport), "PUT", f"/ops/flags/{quote(flag, safe='')}/percentage", body)
+
+    def set_stage(self, flag: str, stage: Stage, *, who: str, why: str) -> ChangeReport:
+        body, path = {"stage": stage, "who": who, "why": why}, f"/ops/flags/{quote(flag, safe='')}/stage"
+        return self._ask(TypeAdapter(ChangeReport), "PUT", path, body)
 
     def kill(self, *, who: str, why: str) -> ChangeReport:
         return self._ask(TypeAdapter(ChangeReport), "POST", "/ops/kill", {"who": who, "why": why})
@@ -103,4 +108,4 @@ def _refusal(answer: httpx.Response) -> RemoteError:
     problems = content.get("problems")
     listed = [str(item) for item in problems] if isinstance(problems, list) else []
     detail = str(content.get("detail") or f"the ops API answered {answer.status_code}")
-    return RemoteError(detail, status=answer.status_code, problems=listed)
+    return RemoteError(detail, status=answer.status_code, problems=listed, kind=str(content.get("error", "")))

@@ -21,6 +21,7 @@ class FlagReport(Report):
     group: str | None
     users: int = Field(description="ids on its allow lists")
     uncompiled: list[str]
+    stage: str | None = Field(default=None, description="as it is stored; None if the flag has none")
 
 
 class KillReport(Report):
@@ -50,8 +51,8 @@ class ChangeReport(Report):
     action: str
     changed: bool
     flag: str | None = None
-    before: int | None = Field(default=None, validation_alias=_FROM, serialization_alias="from")
-    after: int | None = Field(default=None, validation_alias=_TO, serialization_alias="to")
+    before: int | str | None = Field(default=None, validation_alias=_FROM, serialization_alias="from")
+    after: int | str | None = Field(default=None, validation_alias=_TO, serialization_alias="to")
     generation: int | None = None
     who: str
     why: str
@@ -82,8 +83,8 @@ class EntryReport(Report):
     who: str
     action: str
     flag: str | None
-    before: int | None = Field(validation_alias=_FROM, serialization_alias="from")
-    after: int | None = Field(validation_alias=_TO, serialization_alias="to")
+    before: int | str | None = Field(validation_alias=_FROM, serialization_alias="from")
+    after: int | str | None = Field(validation_alias=_TO, serialization_alias="to")
     why: str
     generation: int | None
 

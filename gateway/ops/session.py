@@ -14,10 +14,13 @@ from rich.console import Console, RenderableType
 
 from flags.errors import FlagsError, GenerationConflictError, InvalidDocumentError, SourceUnavailableError
 from gateway.ops.controls import Controls
-from gateway.ops.errors import RemoteError
+from gateway.ops.errors import IllegalMoveError, RemoteError
 from gateway.ops.settings import RolloutSettings
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output instead of a table.")]
+
+
+_CONFLICT = GenerationConflictError.__name__
 
 
 class Exit(IntEnum):
@@ -62,11 +65,11 @@ def told(*, as_json: bool) -> Iterator[None]:
     """Turn errors into a message on standard error and an exit code."""
     try:
         yield
-    except (FlagsError, RemoteError) as error:
+    except (FlagsError, RemoteError, IllegalMoveError) as error:
         _fail(error, as_json=as_json)
 
 
-def _fail(error: FlagsError | RemoteError, *, as_json: bool) -> NoReturn:
+def _fail(error: FlagsError | RemoteError | IllegalMoveError, *, as_json: bool) -> NoReturn:
     problems = error.problems if isinstance(error, InvalidDocumentError | RemoteError) else ()
     if isinstance(error, InvalidDocumentError):
         problems = (*problems, "to roll back all the same: rollout kill")
@@ -78,8 +81,8 @@ def _fail(error: FlagsError | RemoteError, *, as_json: bool) -> NoReturn:
     raise typer.Exit(_exit_code(error))
 
 
-def _exit_code(error: FlagsError | RemoteError) -> Exit:
-    if isinstance(error, GenerationConflictError) or (isinstance(error, RemoteError) and error.status == 409):
+def _exit_code(error: FlagsError | RemoteError | IllegalMoveError) -> Exit:
+    if isinstance(error, GenerationConflictError) or (isinstance(error, RemoteError) and error.kind == _CONFLICT):
         return Exit.CONFLICT
     if isinstance(error, SourceUnavailableError) or (isinstance(error, RemoteError) and error.status in (0, 502, 503)):
         return Exit.UNREACHABLE

@@ -7,6 +7,7 @@ from socket import gethostname
 from pydantic import AnyHttpUrl, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gateway.core.force import MIN_KEY_BYTES
 from gateway.ops.controls import DEFAULT_FLAG
 
 
@@ -40,6 +41,12 @@ class RolloutSettings(BaseSettings):
     unleash_project: str = Field("default", validation_alias="UNLEASH_PROJECT", description="project of the flags")
     unleash_environment: str = Field(
         "development", validation_alias="UNLEASH_ENVIRONMENT", description="environment whose percentage `set` changes"
+    )
+    force_key: SecretStr | None = Field(
+        None,
+        validation_alias="GATEWAY_FORCE_KEY",
+        min_length=MIN_KEY_BYTES,
+        description="key that the gateway checks force headers with; needed for `force-header` alone",
     )
     flag: str = Field(DEFAULT_FLAG, description="flag that `explain` and `preview` ask about")
     who: str = Field(default_factory=_whoami, description="your name in the journal; user and machine if unset")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
+from gateway.core.stages import SERVING, stage_of
 from gateway.ops.reports import (
     ChangeReport,
     DrillReport,
@@ -33,12 +34,13 @@ def status_tables(report: StatusReport) -> list[Table | Text]:
         head.add_row("warning", Text(warning, style="yellow"))
     flags = Table()
     flags.add_column("flag", overflow="fold")
-    for heading in ("enabled", "percentage", "on v2"):
+    for heading in ("enabled", "stage", "percentage", "on v2"):
         flags.add_column(heading, no_wrap=True)
     flags.add_column("group", overflow="fold")
     for flag in report.flags:
         percentage = "SDK engine" if flag.uncompiled else f"{_shown(flag.percentage)} %"
-        cells = ("yes" if flag.enabled else "no", percentage, _bar(flag.percentage))
+        serving = flag.percentage if stage_of(flag.stage) in SERVING else 0
+        cells = ("yes" if flag.enabled else "no", Text(_shown(flag.stage)), percentage, _bar(serving))
         flags.add_row(Text(flag.name), *cells, Text(flag.group or "-"))
     return [head, flags]
 
@@ -49,6 +51,8 @@ def change_text(report: ChangeReport) -> Text:
         was = "an invalid percentage" if report.before is None else f"{report.before} %"
         counted = f", generation {report.generation}" if report.generation is not None else ""
         done = f"{report.flag}: {was} -> {report.after} %{counted}"
+    elif report.action == "stage":
+        done = f"{report.flag}: stage {report.before or 'unset'} -> {report.after}"
     elif report.action == "kill":
         done = "everything goes to legacy now" if report.changed else "everything went to legacy already"
     else:
@@ -89,6 +93,8 @@ def journal_table(entries: Sequence[EntryReport]) -> Table:
 
 def what(entry: EntryReport) -> str:
     """The change itself: `process-full-v2 0 -> 10 %`, or the verb."""
+    if entry.action == "stage":
+        return f"{entry.flag} stage {entry.before or 'unset'} -> {entry.after}"
     if entry.action != "set":
         return entry.action
     return f"{entry.flag} {_shown(entry.before)} -> {_shown(entry.after)} %"

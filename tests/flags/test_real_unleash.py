@@ -74,6 +74,18 @@ def test_a_change_at_an_outdated_generation_is_refused(unleash: RealUnleash, sou
     assert store.set_percentage(FLAG, before, expected_generation=source.snapshot.generation).after == before
 
 
+def test_a_stage_is_a_variant_that_the_server_keeps_and_hands_out(unleash: RealUnleash, source: UnleashSource) -> None:
+    def stage() -> str | None:
+        return source.snapshot.features[FLAG].stage if source.snapshot else None
+
+    assert stage() is None
+    store = UnleashStore(unleash.options, UnleashAdmin(ADMIN_TOKEN))
+    assert store.set_stage(FLAG, "off").before is None
+    until(source, lambda: stage() == "off")
+    assert store.set_stage(FLAG, "ramp").before == "off"
+    until(source, lambda: stage() == "ramp")
+
+
 def test_thresholds_agree_with_the_engine_on_the_servers_own_document(
     unleash: RealUnleash, source: UnleashSource
 ) -> None:

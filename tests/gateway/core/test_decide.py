@@ -26,7 +26,9 @@ FLAG = "process-full-v2"
 IN, OUT = "user-1", "user-42"  # buckets 7 and 83
 
 
-def snapshot(percentage: int = 50, *, enabled: bool = True, listed: str = "", denied: str = "") -> Snapshot:
+def snapshot(
+    percentage: int = 50, *, enabled: bool = True, listed: str = "", denied: str = "", stage: str | None = None
+) -> Snapshot:
     constraints = [{"contextName": "userId", "operator": "NOT_IN", "values": [denied]}] if denied else []
     parameters = {"rollout": str(percentage), "stickiness": "userId", "groupId": FLAG}
     strategies: list[dict[str, object]] = [
@@ -34,6 +36,9 @@ def snapshot(percentage: int = 50, *, enabled: bool = True, listed: str = "", de
     ]
     if listed:
         strategies.append({"name": "userWithId", "parameters": {"userIds": listed}})
+    if stage is not None:
+        payload = {"type": "string", "value": stage}
+        strategies[0]["variants"] = [{"name": "stage", "weight": 1000, "payload": payload}]
     feature = {"name": FLAG, "enabled": enabled, "strategies": strategies}
     return compile_document(json.dumps({"generation": 3, "features": [feature]}).encode(), source="test")
 
@@ -131,6 +136,29 @@ def test_an_allow_list_beats_the_percentage() -> None:
 def test_force_beats_lists_and_percentage(user: str, backend: Backend) -> None:
     found = decide(FLAG, Identity.of(user), snapshot(denied=IN, listed=OUT), killed=False, force=backend)
     assert (found.backend, found.reason) == (backend, Reason.FORCED)
+
+
+@pytest.mark.parametrize("stage", ["off", "shadow", "", "nonsense"])
+def test_a_stage_in_which_v2_does_not_serve_keeps_everybody_on_legacy(stage: str) -> None:
+    found = decide(FLAG, Identity.of(IN), snapshot(100, listed=IN, stage=stage), killed=False)
+    assert found == Decision(Backend.LEGACY, Reason.STAGE, IN, 7, 100, 3, FLAG)
+
+
+@pytest.mark.parametrize("stage", ["ramp", "reverse-shadow", "complete"])
+@pytest.mark.parametrize("percentage", [0, 50])
+def test_in_the_other_stages_the_percentage_decides(stage: str, percentage: int) -> None:
+    with_stage, without = snapshot(percentage, stage=stage), snapshot(percentage)
+    for user in (IN, OUT):
+        assert decide(FLAG, Identity.of(user), with_stage, killed=False) == decide(
+            FLAG, Identity.of(user), without, killed=False
+        )
+
+
+def test_force_beats_the_stage_but_a_disabled_flag_beats_both() -> None:
+    forced = decide(FLAG, Identity.of(OUT), snapshot(stage="shadow"), killed=False, force=Backend.V2)
+    assert (forced.backend, forced.reason) == (Backend.V2, Reason.FORCED)
+    disabled = decide(FLAG, Identity.of(OUT), snapshot(enabled=False, stage="off"), killed=False, force=Backend.V2)
+    assert disabled.reason == Reason.FLAG_DISABLED
 
 
 def test_force_does_not_beat_a_disabled_flag() -> None:

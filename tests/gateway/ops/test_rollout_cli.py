@@ -10,6 +10,8 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from gateway.core.decide import Backend
+from gateway.core.force import read_force
 from gateway.ops.controls import FileControls
 from gateway.ops.rollout_cli import app
 from tests.flags.unleash import ADMIN_TOKEN, CLIENT_TOKEN, unleash_server
@@ -63,6 +65,8 @@ def test_the_same_verbs_work_on_an_unleash_server(unleash: dict[str, str], path:
     assert [entry["action"] for entry in json.loads(run("journal", "--json").stdout)] == ["set", "kill"]
     assert run("set", FLAG, "1", "--expect", "1").exit_code == 4
     assert run("validate").exit_code == 0
+    assert run("stage", "off").exit_code == 0
+    assert json.loads(run("status", "--json").stdout)["flags"][0]["stage"] == "off"
 
 
 def test_without_an_admin_token_unleash_can_be_asked_but_not_changed(unleash: dict[str, str]) -> None:
@@ -99,6 +103,33 @@ def test_set_status_and_journal(run: Run, path: Path) -> None:
     assert (entry["action"], entry["from"], entry["to"], entry["why"]) == ("set", 10, 50, "step")
 
 
+def test_stages_move_one_at_a_time(run: Run, path: Path) -> None:
+    assert "stage unset -> off" in run("stage", "off", "--why", "pause").stdout
+    assert json.loads(run("explain", "user-1", "--json").stdout)["reason"] == "stage"
+    refused = run("stage", "complete")
+    assert (refused.exit_code, "can move to shadow, not to complete" in refused.stderr) == (1, True)
+    assert run("stage", "shadow").exit_code == 0
+    assert run("stage", "ramp").exit_code == 0
+    assert "begins at 100 %" in run("stage", "reverse-shadow").stderr
+    assert json.loads(run("status", "--json").stdout)["flags"][0]["stage"] == "ramp"
+    assert json.loads(run("explain", "user-1", "--json").stdout)["backend"] == "v2"
+    entries = json.loads(run("journal", "--json").stdout)
+    assert [(entry["action"], entry["from"], entry["to"]) for entry in entries] == [
+        ("stage", None, "off"),
+        ("stage", "off", "shadow"),
+        ("stage", "shadow", "ramp"),
+    ]
+    assert "stage off -> shadow" in run("journal").stdout
+
+
+def test_a_flag_with_other_variants_carries_no_stage(run: Run, path: Path) -> None:
+    content = json.loads(path.read_text())
+    content["features"][0]["strategies"][0]["variants"] = [{"name": "blue", "weight": 1000}]
+    path.write_text(json.dumps(content))
+    assert "variants of its own" in run("stage", "off").stderr
+    assert run("stage", "off", "--flag", "nope").exit_code == 1
+
+
 def test_kill_and_revive(run: Run, path: Path) -> None:
     assert "everything goes to legacy now" in run("kill", "--why", "errors").stdout
     assert path.with_name("features.json.kill").exists()
@@ -128,6 +159,19 @@ def test_preview(run: Run, tmp_path: Path) -> None:
     assert (report["from"], report["to"], report["buckets"], report["counted"]) == (10, 50, [11, 50], 4)
     assert "40 % of users, to v2" in run("preview", "10", "50").stdout
     assert "nobody" in run("preview", "10", "10").stdout
+
+
+def test_a_force_header_is_one_that_the_gateway_takes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("force-header", "user-1").exit_code == 2
+    monkeypatch.setenv("GATEWAY_FORCE_KEY", "0123456789abcdef")
+    made = json.loads(run("force-header", "é 🚀", "--backend", "legacy", "--minutes", "5", "--json").stdout)
+    at = made["expires"] - 300
+    assert read_force(made["value"].encode(), b"0123456789abcdef", "é 🚀", at) is Backend.LEGACY
+    assert run("force-header", "user-1").stdout.startswith("X-Gateway-Force: v2.")
+    assert run("force-header", "").exit_code == 2
+    assert run("force-header", "user-1", "--minutes", "1441").exit_code == 2
+    monkeypatch.setenv("GATEWAY_FORCE_KEY", "short")
+    assert run("force-header", "user-1").exit_code == 2
 
 
 def test_validate(run: Run, path: Path) -> None:
