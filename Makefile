@@ -5,10 +5,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help run demo test check lint types bench settings lock clean
+.PHONY: help run demo test check lint types bench fuzz settings lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=/path/to/python3")'
@@ -38,6 +38,9 @@ check: lint types test ## all that CI runs
 
 bench: $(STAMP) ## benchmarks, side by side with peers (never in CI)
 	@$(BIN)/python -m bench
+
+fuzz: $(STAMP) ## send 100,000 odd requests through a gateway and check each against a strict reader
+	@$(BIN)/python -m bench.fuzz --requests 100000
 
 settings: $(STAMP) ## write docs/settings.md from the settings classes
 	@$(BIN)/python -m tests.house.settings_reference
