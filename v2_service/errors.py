@@ -19,6 +19,7 @@ V2Error
     ├── ModelUnavailable     no answer from the language model
     ├── EmbeddingsUnavailable
     ├── CallbackFailed       the web app did not take the news
+    ├── BudgetSpent          nothing more may be paid, for this job or today
     └── ImportFailed         the pipeline's own verdict: nothing to import, no proof of the result
 """
 
@@ -130,6 +131,17 @@ class EmbeddingsUnavailable(ModelUnavailable):
 
 class CallbackFailed(ServiceFailed):
     code = "callback_failed"
+
+
+class BudgetSpent(ServiceFailed):
+    """`budget` is the error code that the run row gets: which budget it was."""
+
+    code = "budget_spent"
+
+    def __init__(self, budget: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.args = (budget, sentence)
+        self.code = budget
 
 
 class ImportFailed(ServiceFailed):

@@ -118,6 +118,12 @@ class Settings(BaseSettings):
     price_output: float = Field(default=5.0, ge=0, description="US dollars per million output tokens")
     price_embedding: float = Field(default=0.02, ge=0, description="US dollars per million embedded tokens")
     prices_as_of: str = Field(default="2026-11-22", description="day on which these prices were looked up")
+    budget_per_job: float = Field(
+        default=0.0, ge=0, description="US dollars after which an import pays for nothing more and fails; 0 is no limit"
+    )
+    budget_per_day: float = Field(
+        default=0.0, ge=0, description="US dollars that all imports together may spend on one day (UTC); 0 is no limit"
+    )
     running_imports: int = Field(default=5, ge=1, le=100, description="imports that run at once; others wait")
     embedding_concurrency: int = Field(default=5, ge=1, le=50, description="embedding calls at once per import")
     request_timeout_seconds: float = Field(default=60.0, gt=0, description="limit of one database or Storage request")

@@ -72,10 +72,14 @@ class Chunks:
         )
         return [StagedChunk(str(row["id"]), _chunk(row)) for row in rows]
 
-    async def write_embeddings(self, lease: Lease, vectors: Mapping[str, Sequence[float]]) -> None:
-        """Many vectors in one call, by chunk id."""
+    async def write_embeddings(
+        self, lease: Lease, vectors: Mapping[str, Sequence[float]], tokens: int, dollars: float
+    ) -> None:
+        """Many vectors in one call, by chunk id, charged to the run."""
         rows = [{"id": chunk_id, "embedding": list(vector)} for chunk_id, vector in vectors.items()]
-        written = await self._rest.call("v2_write_embeddings", {**lease.arguments, "p_rows": rows})
+        written = await self._rest.call(
+            "v2_write_embeddings", {**lease.arguments, "p_rows": rows, "p_tokens": tokens, "p_dollars": dollars}
+        )
         expect_written(written, len(rows), "embeddings")
 
     async def switch(self, lease: Lease, patch: Mapping[str, object]) -> int:

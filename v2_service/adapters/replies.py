@@ -12,6 +12,7 @@ from dataclasses import asdict
 
 from v2_service.adapters.supabase import Rest
 from v2_service.contract import JsonValue, ModelReply, ModelRequest, Models, Outcome, Usage
+from v2_service.prices import Prices
 from v2_service.text import storable_json
 
 PAGE = 500
@@ -26,8 +27,9 @@ def request_hash(request: ModelRequest) -> str:
 class Remembering:
     """`contract.Models` that looks into the run's replies first."""
 
-    def __init__(self, models: Models, rest: Rest, run_id: str) -> None:
+    def __init__(self, models: Models, rest: Rest, run_id: str, prices: Prices) -> None:
         self._models = models
+        self._prices = prices
         self._rest = rest
         self._run_id = run_id
         self._known: set[str] = set()
@@ -50,7 +52,7 @@ class Remembering:
             after = str(rows[-1]["request_hash"])
 
     async def complete(self, request: ModelRequest) -> ModelReply:
-        """The kept answer, or a new one, which is kept before anybody sees it. Raises ModelUnavailable."""
+        """The kept answer, or a new one, which is kept and charged before anybody sees it. Raises ModelUnavailable."""
         key = request_hash(request)
         if key in self._known:
             query = {"run_id": f"eq.{self._run_id}", "request_hash": f"eq.{key}", "select": "reply"}
@@ -58,8 +60,14 @@ class Remembering:
             if rows and isinstance(rows[0]["reply"], dict):
                 return reply_from_json(rows[0]["reply"])
         reply = await self._models.complete(request)
-        row = {"run_id": self._run_id, "request_hash": key, "step": request.step, "reply": reply_to_json(reply)}
-        await self._rest.insert("pipeline_replies", row, on_conflict="run_id,request_hash")
+        paid = {
+            "p_run": self._run_id,
+            "p_hash": key,
+            "p_step": request.step,
+            "p_reply": reply_to_json(reply),
+            "p_dollars": self._prices.of(reply.usage),
+        }
+        await self._rest.call("v2_keep_reply", paid)
         self._known.add(key)
         return reply
 

@@ -185,11 +185,6 @@ class Runs:
         moved = await self._rest.call("v2_mark_callback", {"p_run": run_id, "p_from": before, "p_to": after})
         return moved is True
 
-    async def usage(self, run_id: str) -> JsonObject:
-        """What the run has paid for so far: step -> calls, input_tokens, output_tokens."""
-        answer = await self._rest.call("v2_usage", {"p_run": run_id})
-        return answer if isinstance(answer, dict) else {}
-
     async def profile(self, user_id: str, columns: str) -> JsonObject:
         """Some columns of the user's profile as they stand."""
         rows = await self._rest.select("user_profiles", {"user_id": f"eq.{user_id}", "select": columns})

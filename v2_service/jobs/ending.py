@@ -7,6 +7,7 @@ import json
 import logging
 from datetime import datetime
 
+from v2_service.adapters.costs import dollars
 from v2_service.contract import JsonObject, JsonValue
 from v2_service.errors import CallbackFailed, ImportFailed, ServiceFailed, StaleRun
 from v2_service.jobs import profile
@@ -14,10 +15,9 @@ from v2_service.jobs.first_steps import thresholds
 from v2_service.jobs.services import Services
 from v2_service.jobs.session import Session
 from v2_service.observe import say
-from v2_service.processors import Evidence, RunOutcome, prove
+from v2_service.processors import Evidence, RunOutcome, Step, prove
 from v2_service.text import storable
 
-MILLION = 1_000_000
 SENDING = "sending"
 # A failure that cannot be written is tried for about ten minutes; then another execution takes the run up.
 FAIL_ATTEMPTS = 14
@@ -48,27 +48,26 @@ async def evidence(session: Session, *, full: bool, results: dict[str, JsonObjec
     )
 
 
-async def bill(session: Session, embedded_tokens: int, embedded: int) -> JsonObject:
-    """Tokens and dollars of the run by step, at the prices of the settings. Embedded tokens are estimated."""
-    usage = await session.services.runs.usage(session.lease.run_id)
-    settings = session.services.settings
-    steps = [step for step in usage.values() if isinstance(step, dict)]
-    tokens_in = sum(_number(step["input_tokens"]) for step in steps)
-    tokens_out = sum(_number(step["output_tokens"]) for step in steps)
-    llm = (tokens_in * settings.price_input + tokens_out * settings.price_output) / MILLION
-    embedding = embedded_tokens * settings.price_embedding / MILLION
+async def bill(session: Session) -> JsonObject:
+    """Tokens and dollars of all executions of the run, by step. Embedded tokens are estimated."""
+    steps = await session.services.costs.bill(session.lease.run_id)
+    asked = [step for name, step in steps.items() if isinstance(step, dict) and name != Step.EMBED]
+    embedded = steps.get(Step.EMBED)
+    vectors = embedded if isinstance(embedded, dict) else {"calls": 0, "input_tokens": 0, "dollars": 0}
+    llm = sum(dollars(step["dollars"]) for step in asked)
+    embedding = dollars(vectors["dollars"])
     return {
-        "llm_input_tokens": tokens_in,
-        "llm_output_tokens": tokens_out,
-        "llm_call_count": sum(_number(step["calls"]) for step in steps),
-        "embedding_input_tokens": embedded_tokens,
-        "embedding_call_count": embedded,
+        "llm_input_tokens": sum(_number(step["input_tokens"]) for step in asked),
+        "llm_output_tokens": sum(_number(step["output_tokens"]) for step in asked),
+        "llm_call_count": sum(_number(step["calls"]) for step in asked),
+        "embedding_input_tokens": vectors["input_tokens"],
+        "embedding_call_count": vectors["calls"],
         "llm_cost_usd": round(llm, 6),
         "embedding_cost_usd": round(embedding, 6),
         "total_cost_usd": round(llm + embedding, 6),
-        "model": settings.model_name,
-        "prices_as_of": settings.prices_as_of,
-        "steps": usage,
+        "model": session.services.settings.model_name,
+        "prices_as_of": session.services.settings.prices_as_of,
+        "steps": steps,
     }
 
 
@@ -79,15 +78,14 @@ async def finish(session: Session, *, full: bool, results: dict[str, JsonObject]
     verdict = prove(found, thresholds(services.settings))
     if verdict.outcome is RunOutcome.FAILED:
         raise ImportFailed(verdict.rule, f"The import could not be proven: {verdict.reason}.")
-    chunk, quick = results["chunk"], results["quick_pass"]
-    cost = await bill(session, _number(chunk["tokens"]), _number(chunk["chunks"]))
+    cost = await bill(session)
     outcome = {
         "status": str(verdict.outcome),
         "error_code": verdict.rule if verdict.reasons else None,
         "error_message": verdict.reason or None,
         "coverage": round(found.coverage, 6) if full else None,
         "counts": counts(found, full=full, results=results),
-        "drops": quick["drops"],
+        "drops": results["quick_pass"]["drops"],
         "facts": results["consolidate"]["facts"] if full else None,
         "usage": cost["steps"],
         "cost": {name: value for name, value in cost.items() if name != "steps"},
@@ -124,7 +122,7 @@ async def fail(session: Session, code: str, sentence: str) -> None:
     wait = min(FAIL_WAIT_SECONDS, services.settings.step_retry_seconds)
     for attempt in range(1, FAIL_ATTEMPTS + 1):
         try:
-            cost = await bill(session, 0, 0)
+            cost = await bill(session)
             outcome: dict[str, JsonValue] = {
                 "status": "failed",
                 "error_code": code,

@@ -125,11 +125,13 @@ async def embed(session: Session, total: int) -> JsonObject:
     await services.runs.write_profile(lease, profile.embedding())
     done, after = 0, None
     while page := await services.chunks.unembedded(lease, after, EMBEDDED_AT_ONCE):
+        await session.budget.check()
+        tokens = sum(row.chunk.token_count for row in page)
         vectors = await services.embeddings.embed([row.chunk.content for row in page])
         rounded = {
             row.id: [round(number, DIGITS) for number in vector] for row, vector in zip(page, vectors, strict=True)
         }
-        await services.chunks.write_embeddings(lease, rounded)
+        await services.chunks.write_embeddings(lease, rounded, tokens, session.prices.of_embedding(tokens))
         done, after = done + len(page), page[-1].id
         await services.runs.write_profile(lease, profile.embedded(done, total))
         await session.report_within(Step.EMBED, done, total)

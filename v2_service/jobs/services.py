@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from v2_service.adapters.chunks import Chunks
+from v2_service.adapters.costs import Costs
 from v2_service.adapters.embeddings import BedrockEmbeddings, new_runtime
 from v2_service.adapters.limiter import new_limiter
 from v2_service.adapters.models_bedrock import new_models
@@ -37,6 +38,7 @@ class Services:
     rest: Rest
     runs: Runs
     chunks: Chunks
+    costs: Costs
     storage: Storage
     models: Models
     embeddings: Embeddings
@@ -66,6 +68,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             rest=rest,
             runs=Runs(rest, settings, PIPELINE_VERSION),
             chunks=Chunks(rest),
+            costs=Costs(rest),
             storage=Storage(supabase, settings.max_export_bytes),
             models=models,
             embeddings=embeddings,

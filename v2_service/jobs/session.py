@@ -16,11 +16,13 @@ from v2_service.adapters.replies import Remembering
 from v2_service.adapters.runs import Lease
 from v2_service.contract import JsonObject, JsonValue, ModelReply, ModelRequest, Models
 from v2_service.errors import ServiceFailed, StaleRun
+from v2_service.jobs.budget import Budget, Budgeted
 from v2_service.jobs.profile import Phase
 from v2_service.jobs.services import Services
 from v2_service.jobs.sources import ExportSource, Source, StagedSource
 from v2_service.observe import Metrics, say
 from v2_service.paths import StoragePath
+from v2_service.prices import prices
 from v2_service.processors import Step, label_of, progress_within
 
 BEATS_PER_LEASE = 3
@@ -54,7 +56,10 @@ class Session:
     def __init__(self, services: Services, gate: Gate, lease: Lease) -> None:
         self.services = services
         self.lease = lease
-        self.models = Remembering(Measured(services.models, services.metrics), services.rest, lease.run_id)
+        self.budget = Budget(services.costs, services.settings, lease.run_id)
+        self.prices = prices(services.settings)
+        paid = Budgeted(Measured(services.models, services.metrics), self.budget)
+        self.models = Remembering(paid, services.rest, lease.run_id, self.prices)
         self.phase = Phase.SWITCHED if lease.switched else Phase.NOTHING
         self._gate = gate
 

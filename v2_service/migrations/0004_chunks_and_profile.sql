@@ -61,8 +61,11 @@ language sql stable security definer set search_path = public, extensions, pg_te
     from public.pipeline_staged_chunks where run_id = p_run
 $$;
 
--- Vectors for staged chunks: [{"id", "embedding": [numbers]}]. Returns how many rows took one.
-create or replace function public.v2_write_embeddings(p_run uuid, p_fence integer, p_rows jsonb) returns integer
+-- Vectors for staged chunks: [{"id", "embedding": [numbers]}], and what they cost. Returns how many rows took one.
+drop function if exists public.v2_write_embeddings(uuid, integer, jsonb);
+create or replace function public.v2_write_embeddings(
+    p_run uuid, p_fence integer, p_rows jsonb, p_tokens bigint, p_dollars double precision
+) returns integer
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
     written integer;
@@ -73,6 +76,7 @@ begin
     from jsonb_to_recordset(p_rows) as r (id uuid, embedding jsonb)
     where s.run_id = p_run and s.id = r.id;
     get diagnostics written = row_count;
+    perform public.v2_charge(p_run, 'embed', jsonb_array_length(p_rows), p_tokens, 0, p_dollars);
     return written;
 end
 $$;
@@ -136,19 +140,6 @@ begin
 end
 $$;
 
--- What the run has paid for, by step: {"extract": {"calls", "input_tokens", "output_tokens"}}. Failed runs have a bill too.
-create or replace function public.v2_usage(p_run uuid) returns jsonb
-language sql stable security definer set search_path = public, extensions, pg_temp as $$
-    select coalesce(jsonb_object_agg(step, bill), '{}') from (
-        select step, jsonb_build_object(
-            'calls', sum((reply #>> '{usage,calls}')::bigint),
-            'input_tokens', sum((reply #>> '{usage,input_tokens}')::bigint),
-            'output_tokens', sum((reply #>> '{usage,output_tokens}')::bigint)
-        ) as bill
-        from public.pipeline_replies where run_id = p_run group by step
-    ) bills
-$$;
-
 -- What stands in the database: the evidence on which a run may call itself complete.
 create or replace function public.v2_proof(p_run uuid) returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
@@ -164,19 +155,4 @@ language sql stable security definer set search_path = public, extensions, pg_te
     left join public.conversation_chunks c on c.user_id = r.user_id
     where r.id = p_run
     group by r.id
-$$;
-
--- These run with the owner's rights, so nobody but the service may call them.
-do $$
-declare
-    signature regprocedure;
-begin
-    for signature in
-        select p.oid::regprocedure from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-        where n.nspname = 'public' and starts_with(p.proname, 'v2_')
-    loop
-        execute format('revoke all on function %s from public, anon, authenticated', signature);
-        execute format('grant execute on function %s to service_role', signature);
-    end loop;
-end
 $$;

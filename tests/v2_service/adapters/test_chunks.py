@@ -36,7 +36,7 @@ async def test_pages_go_by_key_so_that_every_chunk_is_embedded_once(taken: Taken
     await chunks.stage(lease, [chunk(position) for position in range(25)], NOW)
     after, pages = None, []
     while page := await chunks.unembedded(lease, after, 10):
-        await chunks.write_embeddings(lease, {row.id: VECTOR for row in page})
+        await chunks.write_embeddings(lease, {row.id: VECTOR for row in page}, 30, 0.5)
         after = page[-1].id
         pages.append(len(page))
     assert pages == [10, 10, 5]
@@ -46,11 +46,11 @@ async def test_pages_go_by_key_so_that_every_chunk_is_embedded_once(taken: Taken
 async def test_a_lost_or_misfit_embedding_raises(taken: Taken) -> None:
     chunks, lease = taken.services.chunks, taken.lease
     with pytest.raises(StoreRefused, match="0 of 1"):
-        await chunks.write_embeddings(lease, {"00000000-0000-4000-8000-000000000000": VECTOR})
+        await chunks.write_embeddings(lease, {"00000000-0000-4000-8000-000000000000": VECTOR}, 30, 0.5)
     await chunks.stage(lease, [chunk(0)], NOW)
     [row] = await chunks.unembedded(lease, None, 1)
     with pytest.raises(StoreRefused):
-        await chunks.write_embeddings(lease, {row.id: VECTOR[:768]})
+        await chunks.write_embeddings(lease, {row.id: VECTOR[:768]}, 30, 0.5)
 
 
 async def test_the_switch_replaces_everything_at_once_and_may_be_repeated(taken: Taken) -> None:

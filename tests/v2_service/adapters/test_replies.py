@@ -12,9 +12,12 @@ from tests.v2_service.adapters.conftest import Taken
 from v2_service.adapters.replies import Remembering, reply_from_json, reply_to_json, request_hash
 from v2_service.contract import JsonObject, ModelReply, ModelRequest, Outcome, Usage
 from v2_service.errors import ModelUnavailable
+from v2_service.prices import Prices
 
 SCHEMA: JsonObject = {"type": "object"}
 REQUEST = ModelRequest("extract", "Task.", "Words.", SCHEMA, 100)
+
+PRICES = Prices(input=1e6, output=5e6, embedding=0)
 
 
 class Counting:
@@ -34,28 +37,30 @@ class Counting:
 async def test_an_answer_survives_the_process_that_asked(taken: Taken) -> None:
     rest, run_id = taken.services.rest, taken.lease.run_id
     first_model, second_model = Counting(), Counting()
-    first = await Remembering(first_model, rest, run_id).complete(REQUEST)
-    later = Remembering(second_model, rest, run_id)
+    first = await Remembering(first_model, rest, run_id, PRICES).complete(REQUEST)
+    later = Remembering(second_model, rest, run_id, PRICES)
     assert await later.recall() == 1
     assert await later.complete(REQUEST) == first
     assert (first_model.asked, second_model.asked) == (1, 0)
     await later.complete(replace(REQUEST, material="Other words."))
     assert second_model.asked == 1
-    assert await taken.services.runs.usage(run_id) == {"extract": {"calls": 2, "input_tokens": 20, "output_tokens": 4}}
+    assert await taken.services.costs.bill(run_id) == {
+        "extract": {"calls": 2, "input_tokens": 20, "output_tokens": 4, "dollars": 40.0}
+    }
 
 
 async def test_within_one_execution_a_question_is_paid_for_once(taken: Taken) -> None:
     model = Counting()
-    remembering = Remembering(model, taken.services.rest, taken.lease.run_id)
+    remembering = Remembering(model, taken.services.rest, taken.lease.run_id, PRICES)
     assert await remembering.complete(REQUEST) == await remembering.complete(REQUEST)
     assert model.asked == 1
 
 
 async def test_a_failed_call_is_not_kept(taken: Taken) -> None:
-    remembering = Remembering(Counting(failing=True), taken.services.rest, taken.lease.run_id)
+    remembering = Remembering(Counting(failing=True), taken.services.rest, taken.lease.run_id, PRICES)
     with pytest.raises(ModelUnavailable):
         await remembering.complete(REQUEST)
-    assert await taken.services.runs.usage(taken.lease.run_id) == {}
+    assert await taken.services.costs.bill(taken.lease.run_id) == {}
 
 
 def test_all_that_shapes_an_answer_is_in_the_hash() -> None:

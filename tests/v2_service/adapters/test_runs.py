@@ -40,7 +40,7 @@ async def test_a_second_worker_takes_the_run_and_the_first_can_write_nothing(tak
         services.runs.write_profile(first, {"soul_md": "stale"}),
         services.chunks.stage(first, [], services.now()),
         services.chunks.stage_existing(first),
-        services.chunks.write_embeddings(first, {}),
+        services.chunks.write_embeddings(first, {}, 30, 0.5),
         services.chunks.switch(first, {}),
         services.runs.finish(first, {"status": "complete"}, {}),
     )

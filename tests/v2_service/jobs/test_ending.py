@@ -59,7 +59,7 @@ async def imported(services: Services, lease: Lease, embedded: int) -> dict[str,
     """A small import up to its proof, with some of its three chunks embedded."""
     await services.chunks.stage(lease, [chunk(position) for position in range(3)], services.now())
     page = await services.chunks.unembedded(lease, None, embedded) if embedded else []
-    await services.chunks.write_embeddings(lease, {row.id: VECTOR for row in page})
+    await services.chunks.write_embeddings(lease, {row.id: VECTOR for row in page}, 30, 0.5)
     patch = profile.switched(services.now(), full=False, messages=3, conversations=3)
     await services.runs.write_profile(lease, {"soulprint_text": "words\x00"})
     await services.chunks.switch(lease, patch)

@@ -156,7 +156,11 @@ def test_passing_trouble_is_ridden_out(faulty: RunningSandbox, strict: RunningSe
 def test_below_the_threshold_there_is_no_full_pass_but_all_else(faulty: RunningSandbox, strict: RunningService) -> None:
     user = faulty.create_user()
     job = strict.imported(user, export(2))
-    assert (job["status"], job["counts"]["full_pass"], set(job["usage"])) == ("complete", False, {"quick_pass"})
+    assert (job["status"], job["counts"]["full_pass"], set(job["usage"])) == (
+        "complete",
+        False,
+        {"quick_pass", "embed"},
+    )
     profile = strict.profile(user)
     assert {column: profile[column] for column in SETTLED} == SETTLED
     assert (profile["memory_md"], profile["full_pass_started_at"]) == (None, None)

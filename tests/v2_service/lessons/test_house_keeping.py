@@ -1,0 +1,81 @@
+"""Limits, tasks and threads: what the pipeline's own code must never do, checked on its syntax tree and by a stub."""
+
+from __future__ import annotations
+
+import ast
+import threading
+from collections.abc import Iterator
+
+from tests.house.sources import Module, modules
+from v2_service.contract import Conversation, Message
+from v2_service.jobs.first_steps import sampled
+from v2_service.processors import QUICK_SAMPLING, DropReport
+
+STARTERS = {"create_task", "ensure_future"}
+DOORS = {"Semaphore", "BoundedSemaphore", "ThreadPoolExecutor", "ProcessPoolExecutor"}
+
+
+def called(node: ast.AST) -> str:
+    """The last name of what a call calls; empty for anything else."""
+    if not isinstance(node, ast.Call):
+        return ""
+    function = node.func
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def arguments(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(keyword.value for keyword in call.keywords)]
+
+
+def dropped_tasks(module: Module) -> list[str]:
+    """Tasks whose handle nobody keeps: they may vanish while they run, and nothing can wait for them."""
+    return [
+        f"{module.path}:{node.lineno}"
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Expr) and called(node.value) in STARTERS
+    ]
+
+
+def fixed_doors(module: Module) -> list[str]:
+    """Limits of concurrency that are written as a number where they are used."""
+    return [
+        f"{module.path}:{node.lineno}"
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call)
+        and called(node) in DOORS
+        and any(isinstance(given, ast.Constant) and isinstance(given.value, int) for given in arguments(node))
+    ]
+
+
+def test_l_69_every_task_of_the_service_is_held() -> None:
+    assert [place for module in modules("v2_service", "gateway") for place in dropped_tasks(module)] == []
+
+
+def test_l_21_no_limit_of_concurrency_is_written_where_it_is_used() -> None:
+    assert [place for module in modules("v2_service") for place in fixed_doors(module)] == []
+
+
+def test_both_checks_see_what_they_look_for() -> None:
+    text = "asyncio.create_task(work())\nplaces = asyncio.Semaphore(10)\nkept = asyncio.create_task(work())"
+    module = Module("sample.py", text, ast.parse(text))
+    assert (dropped_tasks(module), fixed_doors(module)) == (["sample.py:1"], ["sample.py:2"])
+
+
+class Watched:
+    """A source that remembers which thread read it."""
+
+    def __init__(self) -> None:
+        self.threads: set[int] = set()
+
+    def iterate(self, drops: DropReport) -> Iterator[Conversation]:
+        for number in range(3):
+            self.threads.add(threading.get_ident())
+            yield Conversation(f"c{number}", "Garden", None, (Message("user", "I prefer tea."),))
+
+
+async def test_l_57_and_l_67_an_export_is_read_in_another_thread_than_the_loops() -> None:
+    source = Watched()
+    sample = await sampled(source, DropReport(), QUICK_SAMPLING)
+    assert sample.offered == 3
+    assert source.threads
+    assert threading.get_ident() not in source.threads
