@@ -48,6 +48,7 @@ class Exchange:
     """The life of one request. `finished` is set once, when the outcome is recorded."""
 
     __slots__ = (
+        "_begun",
         "_chunk_reply",
         "_decision",
         "_ended",
@@ -94,7 +95,7 @@ class Exchange:
         self.tunnel: Tunnel | None = None
         self._decision: Decision = LEGACY_BY_ROUTE
         self._pending: list[bytes] = []  # body bytes that came before there was a connection
-        self._peeking = False
+        self._begun = self._peeking = False
         self._whole: tuple[bytes, ...] | None = None  # the body of a flagged request, if it is short enough to keep
         self._ended: Sequence[Field] | None = None  # the request's trailers, once it is complete
         self._retried = False
@@ -106,11 +107,18 @@ class Exchange:
     # 2, 3: route and decision ----------------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Go to the route's backend, or wait for as much of the body as the decision needs. A request without a body
-        needs no beginning, only its end."""
+        """Go to the route's backend, or wait for as much of the body as the decision needs.
+
+        What of the body came together with the head has been given before, so that both go up in one write.
+        """
+        if self.finished:
+            return
+        self._begun = True
         if self.route.flag is None:
             self._decision = _BY_ROUTE[self.route.backend]
             self._send(self.route.backend)
+        elif self.request_done or self.received > PREFIX_BYTES:
+            self._decide(complete=self.request_done)
         else:
             self._peeking = True
 
@@ -184,6 +192,8 @@ class Exchange:
                 transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
         elif not self.responded:
             self._pending.append(data)
+            if not self._begun:
+                return
             if not self._peeking:
                 self.client.hold_upload()
             elif self.received > PREFIX_BYTES:
@@ -194,8 +204,6 @@ class Exchange:
         """The request is complete."""
         self.request_done = True
         self._ended = trailers
-        if self.framing is _NO_BODY:
-            self.begin()
         if self._peeking:
             self._decide(complete=True)
         elif self.upstream is not None and self.framing is _BY_CHUNKS:

@@ -143,12 +143,6 @@ class ClientConnection(asyncio.Protocol):
             else:
                 self._buffer = data[end:]
                 self._begin(data[:end])
-                if self.stage is _BODY:
-                    body, self._buffer = self._buffer, b""
-                    if body:
-                        self._read_body(body)
-                    if self.eof_at and self.stage is _BODY:
-                        self._fail_in_body()
         except GatewayError as error:
             self._refuse(error)
 
@@ -195,6 +189,7 @@ class ClientConnection(asyncio.Protocol):
             self.stage = _WAITING
             self.deadline = self.service.clock.now + route.first_byte
             exchange.request_end(())
+            exchange.begin()
             return
         self.stage = _BODY
         self.deadline = self.service.clock.now + self.service.config.body_timeout
@@ -204,7 +199,12 @@ class ClientConnection(asyncio.Protocol):
         self._body = RequestBody(facts)
         if route.flag is not None and facts.expects_continue:
             self.transport.write(CONTINUE)
+        if self._buffer:
+            first, self._buffer = self._buffer, b""
+            self._read_body(first)
         exchange.begin()
+        if self.eof_at and self.stage is _BODY:
+            self._fail_in_body()
 
     def _read_body(self, data: bytes) -> None:
         exchange, body = self.exchange, self._body
