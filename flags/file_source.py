@@ -61,7 +61,7 @@ class FileSource(FlagSource):
         with self.path.open("rb") as file:
             data = file.read(MAX_DOCUMENT_BYTES + 1)
         if data != self._seen:
-            self._take(data, signature.modified / 1e9)
+            self._take(data, max(signature.modified, signature.changed) / 1e9)
             self._seen = data
         # A write in the same tick of the file system's clock would not show: look again until the stamp is old.
         newest = max(signature.modified, signature.changed) / 1e9

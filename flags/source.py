@@ -7,6 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
+from flags.apply_times import ApplyTimes
 from flags.model import Snapshot
 
 Clock = Callable[[], float]
@@ -20,6 +21,9 @@ class FlagSource(ABC):
     loaded_at     when `snapshot` came into force in this process
     changed_at    when it was changed at its origin, as far as the origin says
     confirmed_at  when the origin last agreed with `snapshot`
+    applied       how long changes took to come into force here; the first state counts as no change. Where the origin
+                  says when it changed, from then; else from when it last agreed with the old state, which is at most
+                  one poll too much, and after an outage all of it
     keep_error    why the safety copy for a restart could not be written, None if it could
     """
 
@@ -32,6 +36,8 @@ class FlagSource(ABC):
         self.changed_at: float | None = None
         self.confirmed_at: float | None = None
         self.keep_error: str | None = None
+        self.applied = ApplyTimes()
+        self._began_at: float | None = None
 
     @abstractmethod
     def poll(self) -> bool:
@@ -53,6 +59,10 @@ class FlagSource(ABC):
     def _accept(self, snapshot: Snapshot, *, changed_at: float | None, error: str | None = None) -> None:
         """Put a snapshot in force. With `error` it is a stand-in for a newer state that could not be used."""
         now = self._clock()
+        if self._began_at is None:
+            self._began_at = now
+        else:
+            self.applied.record(now - max(changed_at or self.confirmed_at or now, self._began_at))
         self.snapshot, self.error = snapshot, error
         self.loaded_at, self.changed_at = now, changed_at
         self.confirmed_at = now if error is None else self.confirmed_at

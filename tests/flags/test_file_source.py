@@ -1,6 +1,7 @@
 """The flag file is followed: whatever happens to it, the last good flags stay in force and the trouble is told."""
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -204,11 +205,29 @@ def test_age_counts_from_the_last_agreement(path: Path) -> None:
     assert source.loaded_at == 1_000_000_000.0
 
 
-def test_the_time_of_the_change_is_the_files(source: FileSource, path: Path) -> None:
-    path.write_bytes(at(11))
-    os.utime(path, (1, 1_234_567_890.5))
+def test_the_time_of_the_change_is_the_files_however_old_its_content(source: FileSource, path: Path) -> None:
+    """A file moved into place keeps its time of writing; its inode says when it was moved."""
+    older = path.with_name("older.json")
+    older.write_bytes(at(11))
+    os.utime(older, (1, 1_234_567_890.5))
+    older.replace(path)
     source.poll()
-    assert source.changed_at == 1_234_567_890.5
+    assert source.changed_at == path.stat().st_ctime_ns / 1e9
+
+
+def test_changes_are_timed_and_the_first_state_is_none(path: Path) -> None:
+    clock = Clock()
+    clock.now = time.time() + 10
+    source = FileSource(path, clock=clock)
+    path.write_bytes(at(10))
+    source.poll()
+    assert (sum(source.applied.counts), source.applied.last) == (0, None)
+    path.write_bytes(at(11))
+    clock.now += 60
+    source.poll()
+    assert source.changed_at is not None
+    assert source.applied.last == 60  # in force 60 s after this process began; the file's stamp is older than that
+    assert (sum(source.applied.counts), source.applied.counts[11]) == (1, 1)
 
 
 def test_subscribers_hear_of_flags_and_of_trouble_once_each(source: FileSource, path: Path) -> None:

@@ -71,6 +71,16 @@ def test_a_change_on_the_server_is_taken(opened: Open, server: UnleashServer) ->
     assert source.snapshot.generation == 4
 
 
+def test_changes_on_the_server_are_timed_from_its_last_word(opened: Open, server: UnleashServer) -> None:
+    source = opened()
+    source.poll()
+    assert sum(source.applied.counts) == 0
+    server.change("50")
+    until(source, lambda: percentage(source) == 50)
+    assert sum(source.applied.counts) == 1
+    assert source.applied.last is not None
+
+
 def test_unchanged_flags_are_not_sent_again(opened: Open, server: UnleashServer) -> None:
     source = opened()
     source.poll()
