@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from gateway.core.errors import LoopDetected
 from gateway.core.fields import SPELLINGS, Kind, kind_of
-from gateway.core.framing import Framing, RequestFacts, ResponseFacts, tokens
+from gateway.core.framing import Framing, RequestFacts, ResponseFacts, tokens, valid_host
 
 # A Connection field must not be able to remove these (they frame, route or authenticate the message).
 _NEVER_NOMINATED = frozenset(
@@ -33,6 +33,8 @@ _PLAIN = Kind.PLAIN
 _DROPPED = frozenset(
     (Kind.CONNECTION, Kind.UPGRADE, Kind.TE, Kind.HOP, Kind.TRANSFER_ENCODING, Kind.SPOOFED, Kind.OURS)
 )
+_FORWARDED_ELEMENT = re.compile(rb'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
+_SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]{0,15}\Z")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~+/=:-]{1,128}\Z")
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z")
 
@@ -140,11 +142,12 @@ class _Chain:
         if key == b"x-forwarded-for":
             self.forwarded_for += [part.strip(b" \t") for part in value.split(b",")]
         elif key == b"forwarded":
-            self.forwarded += [part.strip(b" \t") for part in value.split(b",")]
+            # Commas inside quotes part nothing (RFC 7239 section 4).
+            self.forwarded += [part.strip(b" \t") for part in _FORWARDED_ELEMENT.findall(value)]
         elif key == b"x-forwarded-host":
-            self.host = value
+            self.host = value if valid_host(value) else None
         elif key == b"x-forwarded-proto":
-            self.proto = value
+            self.proto = value if _SCHEME.match(value) else None
         else:
             return False
         return True

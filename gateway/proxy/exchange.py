@@ -20,7 +20,7 @@ from gateway.core.errors import (
     ResponseTimeout,
     Where,
 )
-from gateway.core.framing import Framing, ResponseFacts, has_body
+from gateway.core.framing import Framing, ResponseFacts, has_body, tokens
 from gateway.core.heads import Field
 from gateway.core.peek import PREFIX_BYTES
 from gateway.core.problems import problem
@@ -268,12 +268,13 @@ class Exchange:
 
     def switch_protocols(self, facts: ResponseFacts, lines: bytes, rest: bytes) -> None:
         """101: from here on bytes pass untouched in both directions (RFC 9110 section 7.8)."""
-        if self.upgrade is None or self.upstream is None or not self.request_done:
+        protocol = b", ".join(value for name, value in facts.fields if name.lower() == b"upgrade")
+        offered = self.upgrade is not None and protocol and set(tokens(protocol)) <= set(tokens(self.upgrade))
+        if not offered or self.upstream is None or not self.request_done:
             raise MalformedResponse("The backend switched protocols without being asked.", Where.RESPONSE_HEAD)
         self.responded = True
         self.tunnel = Tunnel(self, self.upstream)
         self.status = 101
-        protocol = next((value for name, value in facts.fields if name.lower() == b"upgrade"), self.upgrade)
         head = b"%bConnection: Upgrade\r\nUpgrade: %b\r\n\r\n" % (lines, protocol)
         self.client.transport.write(head + rest)
         self.client.enter_tunnel()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _MAX_FORWARDS = re.compile(rb"(?im)^(max-forwards): *[0-9]+\r$")
 _SECRET_FIELDS = re.compile(
-    rb"(?im)^(?:authorization|cookie|proxy-authorization|x-[a-z-]*(?:key|token|secret)[a-z-]*):.*\r\n"
+    rb"(?im)^(?:authorization|cookie|proxy-authorization|[a-z-]*(?:api-?key|token|secret)[a-z-]*):.*\r\n"
 )
 
 

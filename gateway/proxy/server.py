@@ -25,6 +25,7 @@ from gateway.proxy.exchange import Exchange
 from gateway.proxy.reception import Reception
 from gateway.proxy.stage import (
     CONTINUE,
+    HALF_CLOSED_GRACE,
     LINGER_BYTES,
     LINGER_SECONDS,
     MAX_PIPELINED,
@@ -56,6 +57,7 @@ class ClientConnection(asyncio.Protocol):
         "exchange",
         "held",
         "moved_at",
+        "probe_at",
         "service",
         "stage",
         "transport",
@@ -71,6 +73,7 @@ class ClientConnection(asyncio.Protocol):
         self.write_blocked = False
         self.eof_at = 0.0  # when the client ended its side; 0 while it has not
         self.moved_at = 0.0
+        self.probe_at = 0.0  # when to find out next whether a client that ended its side still listens
         self._buffer = b""  # what came behind the request that is being served
         self._partial: PartialHead | None = None
         self._body: RequestBody | None = None
@@ -215,6 +218,8 @@ class ClientConnection(asyncio.Protocol):
         except ValueError as error:
             exchange.fail(MalformedRequest(f"The chunked body is malformed: {error}.", Where.REQUEST_BODY))
             return
+        if len(pieces) > 1:
+            pieces = (b"".join(pieces),)  # many small chunks of one read are one write
         for piece in pieces:
             exchange.request_piece(piece)
         if body.done and self.exchange is exchange and self.stage is _BODY:
@@ -284,6 +289,7 @@ class ClientConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         stage = self.stage
         self.eof_at = self.service.clock.now
+        self.probe_at = self.eof_at + HALF_CLOSED_GRACE
         if stage is _TUNNEL and self.exchange is not None and self.exchange.tunnel is not None:
             self.exchange.tunnel.client_eof()
             return True

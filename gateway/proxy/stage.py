@@ -8,6 +8,8 @@ LINGER_SECONDS = 2.0
 LINGER_BYTES = 1_048_576
 WRITE_HIGH = 65_536
 TUNNEL_IDLE = 3600.0
+HALF_CLOSED_GRACE = 0.25
+"""Seconds after the client ended its side until the gateway finds out whether it still listens."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 

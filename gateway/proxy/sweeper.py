@@ -11,14 +11,14 @@ import termios
 from typing import TYPE_CHECKING
 
 from gateway.proxy.server import ClientConnection
-from gateway.proxy.stage import CONTINUE, Stage
+from gateway.proxy.stage import CONTINUE, HALF_CLOSED_GRACE, Stage
 
 if TYPE_CHECKING:
     from gateway.proxy.service import Service
 
 INTERVAL = 0.2
 """Seconds between sweeps, and so the precision of every timeout."""
-HALF_CLOSED_GRACE = 0.3
+PROBE_AGAIN = 30.0
 _CLOSED_STATES = frozenset((7, 9))  # CLOSE, LAST_ACK of Linux' tcp_states.h
 _CLOSE_WAIT = 8
 
@@ -57,14 +57,12 @@ class Sweeper:
         service.clock.tick()
         now = service.clock.now
         for client in tuple(service.clients):
-            if client.deadline <= now:
+            if client.deadline <= now or (client.exchange is not None and client.exchange.overdue()):
                 client.expire()
             elif client.eof_at:
                 _probe_half_closed(client, now)
             elif client.held and client.stage is Stage.BODY:
                 _notice_gone(client)
-            elif client.exchange is not None and client.exchange.overdue():
-                client.expire()
         for pool in service.pools.values():
             pool.sweep(now)
         service.access_log.flush()
@@ -78,12 +76,15 @@ def _probe_half_closed(client: ClientConnection, now: float) -> None:
     and stand still leave nothing harmless to write: there the client counts as gone.
     """
     exchange = client.exchange
-    if exchange is None or exchange.tunnel or now - client.eof_at < HALF_CLOSED_GRACE:
+    if exchange is None or exchange.tunnel or now < client.probe_at:
         return
     if exchange.responded or not exchange.minor:
         if now - max(client.eof_at, client.moved_at) > 2 * HALF_CLOSED_GRACE:
             client.transport.abort()
     else:
+        # Two writes find out. A client that is still there then is asked rarely: some count the 1xx that they get.
+        again = HALF_CLOSED_GRACE if client.probe_at < client.eof_at + 2 * HALF_CLOSED_GRACE else PROBE_AGAIN
+        client.probe_at = now + again
         client.transport.write(CONTINUE)
 
 

@@ -211,8 +211,9 @@ class UpstreamConnection(asyncio.Protocol):
             pieces = decoder.feed(data)
         except ValueError as error:
             raise TruncatedResponse(f"The answer's chunks are malformed: {error}.", Where.RESPONSE_BODY) from None
-        for piece in pieces:
-            exchange.response_piece(piece)
+        if pieces:
+            # Many small chunks of one read are one write.
+            exchange.response_piece(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         if decoder.done:
             self._keep = self._keep and not decoder.rest
             self._end(exchange, decoder.trailers)

@@ -46,3 +46,13 @@ def test_spellings_are_remembered_within_a_bound() -> None:
     assert fields.kind_of(b"hOsT") is fields.Kind.HOST
     assert fields.kind_of(b"X_Forwarded-FOR") is fields.Kind.SPOOFED
     assert fields.kind_of(b"x_gateway_backend") is fields.Kind.OURS
+
+
+def test_commas_inside_quotes_part_no_element() -> None:
+    found = lines(b'Forwarded: for="a,b";host=x\r\n', hops=1)
+    assert found[b"Forwarded"] == b'for="a,b";host=x, for=10.0.0.9;host=a;proto=http'
+
+
+def test_values_of_a_trusted_proxy_that_are_no_host_or_scheme_are_not_taken_over() -> None:
+    found = lines(b'X-Forwarded-Host: "; evil\r\nX-Forwarded-Proto: e vil\r\n', hops=1)
+    assert (found[b"X-Forwarded-Host"], found[b"X-Forwarded-Proto"]) == (b"a", b"http")

@@ -253,7 +253,8 @@ CASES = [
     Case(
         "max-forwards-trace-0",
         "RFC 9110 9.3.8",
-        b"TRACE /x HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\nAuthorization: secret\r\nCookie: secret\r\nX: y\r\n\r\n",
+        b"TRACE /x HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\nAuthorization: secret\r\n"
+        b"apikey: secret\r\nX-My-Token: secret\r\nCookie: secret\r\nX: y\r\n\r\n",
         (200,),
         saw=0,
         got=(b"message/http", b"TRACE /x HTTP/1.1", b"X: y"),

@@ -328,4 +328,18 @@ CASES = [
         got_not=(b"transfer-encoding",),
         head_only=True,
     ),
+    *(
+        Case(
+            f"answer-101-{name}",
+            "RFC 9110 15.2.2: only to a protocol that was offered, and named",
+            get(b"Connection: Upgrade\r\nUpgrade: websocket\r\n"),
+            (502,),
+            reply=b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n%b\r\n" % fields,
+        )
+        for name, fields in {
+            "not-offered": b"Upgrade: h2c\r\n",
+            "unnamed": b"",
+            "one-more": b"Upgrade: websocket, other\r\n",
+        }.items()
+    ),
 ]
