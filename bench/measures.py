@@ -134,28 +134,27 @@ def event_stream(subject: Subject, seconds: float) -> Figures:
 
 
 def idle_memory(subject: Subject, seconds: float) -> Figures:
-    """Memory after the first requests: resident, with shared pages counted once, and of the process that serves."""
+    """Memory after the first requests, and what 1,000 connections add that do nothing after their first request.
+
+    Memory is resident memory of all processes; `pss_mb` counts shared pages once, `serving_mb` is the process that
+    worked most for the requests.
+    """
     if subject.process is None:
         raise Unmeasured("there is no proxy")
-    before = thread_times(subject.process)
-    warm_up(subject)
-    work: dict[int, int] = {}
-    for (process, thread), value in thread_times(subject.process).items():
-        work[process] = work.get(process, 0) + value - before.get((process, thread), 0)
-    serving = max(work, key=lambda process: work[process])
-    figures = {"rss_mb": settled_mb(subject), "pss_mb": proportional_kib(subject.process) / MIB}
-    return figures | {"serving_mb": resident_kib(subject.process)[serving] / MIB}
-
-
-def idle_connections(subject: Subject, seconds: float) -> Figures:
-    """What 1,000 connections add that do nothing after their first request."""
+    times = thread_times(subject.process)
     warm_up(subject)
     before = settled_mb(subject)
+    each = resident_kib(subject.process)
+    figures = {"rss_mb": before, "pss_mb": proportional_kib(subject.process) / MIB}
     with ExitStack() as stack:
         held = connections.hold(subject.port, IDLE_CONNECTIONS, stack)
-        after = settled_mb(subject)
+        figures["held_mb"] = settled_mb(subject) - before
         connections.check_open(held)
-    return {"grown_mb": after - before}
+    work: dict[int, int] = {}
+    for (process, thread), value in thread_times(subject.process).items():
+        work[process] = work.get(process, 0) + value - times.get((process, thread), 0)
+    figures["serving_mb"] = each[max(each, key=lambda process: work.get(process, 0))] / MIB
+    return figures
 
 
 def stalled_reader(subject: Subject, seconds: float) -> Figures:

@@ -56,7 +56,6 @@ def wrk_script(request: Request) -> str:
             f"local bodies = {{{', '.join(_lua(body) for body in request.bodies)}}}",
             "local requests, at = {}, 0",
             "init = function(args)",
-            "  wrk.init(args)",
             "  for i, body in ipairs(bodies) do requests[i] = wrk.format(nil, nil, nil, body) end",
             "end",
             "request = function()",

@@ -12,7 +12,6 @@ from bench.measures import (
     download,
     event_stream,
     fixed_rate,
-    idle_connections,
     idle_memory,
     routing,
     stalled_reader,
@@ -24,7 +23,7 @@ from bench.traffic import process_full_bodies
 REQUESTS = "requests"
 STREAMS = "streams"
 RATE = 1600.0
-LONG_PEERS = frozenset({"nginx", "aiohttp", "gateway"})
+LONG_PEERS = frozenset({"nginx", "gateway"})
 """Long runs take hours on the slow peers and would say nothing new about them."""
 
 Figures = dict[str, float]
@@ -76,8 +75,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("download", "10 MiB download", download),
     Scenario("upload", "50 MB upload", upload_body, STREAMS),
     Scenario("events", "first event of a stream", event_stream, STREAMS, direct=True),
-    Scenario("idle", "memory after start and 200 requests", idle_memory, fresh=True),
-    Scenario("idle-connections", "memory of 1,000 idle connections", idle_connections, fresh=True),
+    Scenario("idle", "memory after 200 requests, then with 1,000 idle connections", idle_memory, fresh=True),
     Scenario("stalled", "memory per 10 MiB download whose reader stalls", stalled_reader, fresh=True),
     Scenario("million", "memory over 1,000,000 requests", million_requests, fresh=True, long=True),
     Scenario("disconnects", "memory over 10,000 lost clients", disconnects, STREAMS, fresh=True, long=True),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import cast
 
 import httptools
 import uvloop
@@ -25,8 +26,7 @@ class StreamingUpstream(asyncio.Protocol):
     open_connections = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports do not inherit from asyncio's
         self._parser = httptools.HttpRequestParser(self)
         self._path = b""
         self._received = 0
@@ -51,12 +51,13 @@ class StreamingUpstream(asyncio.Protocol):
         self._received += len(body)
 
     def on_message_complete(self) -> None:
-        if self._path == b"/never":
+        path = self._path.partition(b"?")[0]  # httpx adds an empty query
+        if path == b"/never":
             return
-        if self._path == b"/events":
+        if path == b"/events":
             self._transport.write(EVENTS_HEAD)
             asyncio.get_running_loop().call_soon(self._send_event, EVENTS)
-        elif self._path == b"/connections":
+        elif path == b"/connections":
             self._answer(str(StreamingUpstream.open_connections).encode())
         else:
             self._answer(str(self._received).encode())

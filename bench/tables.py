@@ -68,7 +68,7 @@ BODY_COLUMNS = (
     Column("idle MB (resident)", "idle", "rss_mb", 1),
     Column("idle MB (shared once)", "idle", "pss_mb", 1),
     Column("serving process MB", "idle", "serving_mb", 1),
-    Column("1,000 idle connections, MB", "idle-connections", "grown_mb", 1),
+    Column("1,000 idle connections, MB", "idle", "held_mb", 1),
     Column("stalled reader, MB", "stalled", "reader_mb", 2),
 )
 LONG_COLUMNS = (
