@@ -27,6 +27,7 @@ from gateway.ops.reports import (
     StatusReport,
     ValidationReport,
 )
+from gateway.ops.watch import FleetWatch
 
 EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -75,7 +76,9 @@ class FleetStatus(StatusReport):
     workers: list[dict[str, object]]
 
 
-def create_ops_app(fleet: FleetPort, controls: Controls, access: OpsAccess) -> FastAPI:
+def create_ops_app(
+    fleet: FleetPort, controls: Controls, access: OpsAccess, *, watch: FleetWatch | None = None
+) -> FastAPI:
     """The ops application. The page and the probes are open, everything else asks `access`."""
     app = FastAPI(title="Banyan ops", docs_url=None, redoc_url=None, openapi_url=None)
     install_problem_handlers(app)
@@ -91,6 +94,7 @@ def create_ops_app(fleet: FleetPort, controls: Controls, access: OpsAccess) -> F
 
     app.include_router(page_router())
     app.include_router(_probes(fleet))
+    app.include_router(_metrics(fleet, watch), dependencies=[Depends(authorised)])
     app.include_router(_questions(fleet, controls), dependencies=[Depends(authorised)])
     app.include_router(_drills(fleet, controls), dependencies=[Depends(authorised)])
     app.include_router(_changes(controls), dependencies=[Depends(authorised)])
@@ -113,12 +117,19 @@ def _probes(fleet: FleetPort) -> APIRouter:
     return router
 
 
-def _questions(fleet: FleetPort, controls: Controls) -> APIRouter:
+def _metrics(fleet: FleetPort, watch: FleetWatch | None) -> APIRouter:
     router = APIRouter()
 
     @router.get("/metrics")
     async def metrics() -> Response:
-        return Response(await fleet.exposition(), media_type=EXPOSITION_TYPE)
+        watched = watch.exposition() if watch else b""
+        return Response(await fleet.exposition() + watched, media_type=EXPOSITION_TYPE)
+
+    return router
+
+
+def _questions(fleet: FleetPort, controls: Controls) -> APIRouter:
+    router = APIRouter()
 
     @router.get("/ops/status")
     async def status() -> FleetStatus:
