@@ -4,16 +4,20 @@ Its counterparts are the `rollout` command line, Prometheus, and whoever is on c
 follow those by themselves, so a rollback also works with this process dead.
 """
 
+import json
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
 
+from flags.errors import FlagsError
 from gateway.core.stages import Stage
 from gateway.ops.access import OpsAccess
 from gateway.ops.controls import DEFAULT_FLAG, Controls
 from gateway.ops.drill import drill
+from gateway.ops.events import Streams
 from gateway.ops.fleet_port import FleetPort
 from gateway.ops.page_routes import page_router
 from gateway.ops.preview import preview_move
@@ -33,6 +37,10 @@ EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 Why = Annotated[str, Field(max_length=500, description="why; goes into the journal")]
 Who = Annotated[str | None, Field(min_length=1, max_length=200, description="who; goes into the journal")]
+
+
+PAGE_ENTRIES = 50
+"""Journal entries that the page shows."""
 
 
 class _Body(BaseModel):
@@ -79,7 +87,10 @@ class FleetStatus(StatusReport):
 def create_ops_app(
     fleet: FleetPort, controls: Controls, access: OpsAccess, *, watch: FleetWatch | None = None
 ) -> FastAPI:
-    """The ops application. The page and the probes are open, everything else asks `access`."""
+    """The ops application. The page and the probes are open, everything else asks `access`.
+
+    Whoever serves it calls `app.state.streams.close()` before it stops: open pages would hold it up.
+    """
     app = FastAPI(title="Banyan ops", docs_url=None, redoc_url=None, openapi_url=None)
     install_problem_handlers(app)
 
@@ -96,6 +107,8 @@ def create_ops_app(
     app.include_router(_probes(fleet))
     app.include_router(_metrics(fleet, watch), dependencies=[Depends(authorised)])
     app.include_router(_questions(fleet, controls), dependencies=[Depends(authorised)])
+    app.state.streams = _streams(fleet, controls)
+    app.include_router(_events(app.state.streams), dependencies=[Depends(authorised)])
     app.include_router(_drills(fleet, controls), dependencies=[Depends(authorised)])
     app.include_router(_changes(controls), dependencies=[Depends(authorised)])
     return app
@@ -133,8 +146,7 @@ def _questions(fleet: FleetPort, controls: Controls) -> APIRouter:
 
     @router.get("/ops/status")
     async def status() -> FleetStatus:
-        report = await run_in_threadpool(controls.status)
-        return FleetStatus(**report.model_dump(), workers=await fleet.snapshots())
+        return await _fleet_status(fleet, controls)
 
     @router.get("/ops/explain/{user_id:path}")
     def explain(user_id: str, flag: str = DEFAULT_FLAG) -> ExplainReport:
@@ -157,6 +169,36 @@ def _questions(fleet: FleetPort, controls: Controls) -> APIRouter:
     @router.get("/ops/validate")
     def validate() -> ValidationReport:
         return controls.validate()
+
+    return router
+
+
+async def _fleet_status(fleet: FleetPort, controls: Controls) -> FleetStatus:
+    report = await run_in_threadpool(controls.status)
+    return FleetStatus(**report.model_dump(), workers=await fleet.snapshots())
+
+
+def _streams(fleet: FleetPort, controls: Controls) -> Streams:
+    async def look() -> str:
+        try:
+            status = await _fleet_status(fleet, controls)
+            journal = await run_in_threadpool(controls.journal, PAGE_ENTRIES)
+        except FlagsError as error:
+            return json.dumps({"error": str(error)})
+        metrics = (await fleet.exposition()).decode()
+        entries = [entry.model_dump() for entry in journal]
+        return json.dumps({"status": status.model_dump(), "metrics": metrics, "journal": entries})
+
+    return Streams(look)
+
+
+def _events(streams: Streams) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/ops/events")
+    async def events() -> StreamingResponse:
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        return StreamingResponse(streams.open(), headers=headers, media_type="text/event-stream")
 
     return router
 

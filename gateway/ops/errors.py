@@ -5,6 +5,7 @@ OpsError
 ├── NotAuthorisedError    no token, or a wrong one
 ├── IllegalMoveError      a stage that cannot follow the present one
 ├── ForbiddenOriginError  a web page of somebody else sent the request
+├── TooManyStreamsError   more pages are open than the ops plane serves
 └── RemoteError           a remote ops API could not be reached, or refused
 """
 
@@ -37,6 +38,12 @@ class ForbiddenOriginError(OpsError):
     """The request came from a web page of somebody else."""
 
     status = 403
+
+
+class TooManyStreamsError(OpsError):
+    """More pages are open than the ops plane serves."""
+
+    status = 503
 
 
 class RemoteError(OpsError):

@@ -1,4 +1,4 @@
-// The ops page: asks the ops API once a second and shows what it says; changes go through a dialog with a reason.
+// The ops page: shows what the ops API's stream of events says, once a second; changes go through a dialog with a reason.
 // Counterpart: gateway/ops/api.py. Everything from outside is set as text, never as markup.
 
 const PERIOD_MS = 1000;
@@ -8,21 +8,26 @@ let notice = null; // what became of the last action, if it went wrong; stays un
 
 for (let bucket = 1; bucket <= 100; bucket += 1) at("buckets").append(document.createElement("i"));
 
-async function call(method, path, body) {
-  const headers = { accept: "application/json" };
+function authorised(headers) {
   const token = sessionStorage.getItem("token");
-  if (token) headers.authorization = `Bearer ${token}`;
+  return token ? { ...headers, authorization: `Bearer ${token}` } : headers;
+}
+
+async function call(method, path, body) {
+  const headers = authorised({ accept: "application/json" });
   if (body !== undefined) headers["content-type"] = "application/json";
   const answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
   if (answer.status === 401) {
     await askForToken();
     return call(method, path, body);
   }
-  if (!answer.ok) {
-    const problem = await answer.json().catch(() => ({}));
-    throw new Error([problem.detail || `the ops API answered ${answer.status}`, ...(problem.problems || [])].join("; "));
-  }
+  if (!answer.ok) throw await refusal(answer);
   return (answer.headers.get("content-type") || "").includes("json") ? answer.json() : answer.text();
+}
+
+async function refusal(answer) {
+  const problem = await answer.json().catch(() => ({}));
+  return new Error([problem.detail || `the ops API answered ${answer.status}`, ...(problem.problems || [])].join("; "));
 }
 
 let asking = null;
@@ -83,15 +88,17 @@ function showStatus(status) {
   const flag = status.flags.find((item) => item.name === chosen.flag);
   const percentage = flag?.percentage ?? null;
   const killed = status.kill.engaged;
-  const inForce = killed || !flag?.enabled ? 0 : percentage ?? 0;
+  const serving = flag && (flag.stage == null || ["ramp", "reverse-shadow", "complete"].includes(flag.stage));
+  const inForce = killed || !flag?.enabled || !serving ? 0 : percentage ?? 0;
   at("percentage").textContent = percentage ?? "–";
-  at("percentage").classList.toggle("idle", killed || !flag?.enabled);
+  at("percentage").classList.toggle("idle", killed || !flag?.enabled || !serving);
   [...at("buckets").children].forEach((bucket, index) => bucket.classList.toggle("on", index < inForce));
   at("buckets").setAttribute("aria-label", `${inForce} of 100 buckets of users go to v2`);
   at("state").textContent = killed ? "KILLED: everybody goes to legacy" : inForce ? `${inForce} % of users go to v2` : "Everybody goes to legacy";
   at("state").classList.toggle("killed", killed);
   facts("facts", [
     ["flag", flag ? `${flag.name}${flag.enabled ? "" : " (disabled)"}` : "there is no flag"],
+    ...(flag?.stage == null ? [] : [["stage", serving ? flag.stage : `${flag.stage}: v2 serves nobody`]]),
     ["source", status.source],
     ["generation", status.generation],
     ...(killed ? [["killed by", `${status.kill.who || "unknown"}: ${status.kill.why || "no reason given"}`]] : []),
@@ -136,7 +143,11 @@ function showTraffic(text) {
 }
 
 function showJournal(entries) {
-  const what = (entry) => (entry.action === "set" ? `${entry.flag} ${entry.from ?? "–"} → ${entry.to} %` : entry.action);
+  const what = (entry) => ({
+    set: `${entry.flag} ${entry.from ?? "–"} → ${entry.to} %`,
+    stage: `${entry.flag} stage ${entry.from ?? "unset"} → ${entry.to}`,
+    applied: entry.generation == null ? "applied" : `applied generation ${entry.generation}`,
+  })[entry.action] ?? entry.action;
   rows("journal", entries.reverse().map((entry) => [entry.when.slice(0, 19).replace("T", " "), entry.who, what(entry), entry.why]));
 }
 
@@ -144,15 +155,40 @@ async function refresh() {
   const [status, metrics, journal] = await Promise.all([
     call("GET", "/ops/status"), call("GET", "/metrics"), call("GET", "/ops/journal?limit=50"),
   ]);
+  show({ status, metrics, journal });
+}
+
+function show({ status, metrics, journal }) {
   const error = showStatus(status);
   showTraffic(metrics);
   showJournal(journal);
   tell([notice, error].filter(Boolean).join(" — "));
 }
 
+// One stream of events; fetch and not EventSource, which cannot send a token. Returns when it ends or nobody looks.
+async function listen() {
+  const answer = await fetch("/ops/events", { headers: authorised({ accept: "text/event-stream" }) });
+  if (answer.status === 401) return askForToken();
+  if (!answer.ok) throw await refusal(answer);
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return undefined;
+    const events = (rest + value).split("\n\n");
+    rest = events.pop();
+    for (const event of events) {
+      const state = JSON.parse(event.slice("data: ".length));
+      if (state.error) tell([notice, state.error].filter(Boolean).join(" — "));
+      else show(state);
+    }
+    if (document.hidden) return reader.cancel();
+  }
+}
+
 async function follow() {
   for (;;) {
-    if (!document.hidden) await refresh().catch((error) => tell(`The gateway's ops API does not answer: ${error.message}`));
+    if (!document.hidden) await listen().catch((error) => tell(`The gateway's ops API does not answer: ${error.message}`));
     await new Promise((resolve) => setTimeout(resolve, PERIOD_MS));
   }
 }

@@ -25,6 +25,7 @@ def served_ops(flags: Path, token: str | None = None) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{socket.getsockname()[1]}"
     finally:
+        app.state.streams.close()
         server.should_exit = True
         thread.join(10)
         socket.close()
