@@ -8,12 +8,17 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from v2_service.adapters.runs import Claim, Request
-from v2_service.errors import KeyInvalid, KeyReused, ServiceFailed
+from v2_service.errors import KeyInvalid, KeyReused, RetryRefused, RunUnknown, ServiceFailed
 from v2_service.jobs.services import Services
 from v2_service.paths import StoragePath, storage_path, user_id
 from v2_service.text import storable_json
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
+RETRY_REFUSALS = {
+    "not_failed": "Only a failed job can be retried.",
+    "superseded": "The user has a newer import; this one cannot be retried any more.",
+    "too_often": "This job was retried too often. Please start a new import.",
+}
 COHORT = re.compile(r"[\w.:-]{1,64}")
 
 
@@ -22,6 +27,10 @@ class Queue(Protocol):
 
     async def submit(self, run_id: str) -> None:
         """Make sure that a run is worked on; again for the same run changes nothing."""
+        ...
+
+    async def resubmit(self, run_id: str, *, kept: bool) -> None:
+        """Work on a failed run again, from where it failed if its chunks were `kept`."""
         ...
 
 
@@ -72,6 +81,19 @@ class Desk:
         else:
             self._services.metrics.joined.inc()
         return claim
+
+    async def retry(self, run_id: str) -> None:
+        """Take up a failed run where it failed; one that is running already goes on.
+
+        Raises RunUnknown, RetryRefused, StoreUnavailable, StoreRefused.
+        """
+        retry = await self._services.runs.retry(run_id)
+        if retry.verdict == "unknown":
+            raise RunUnknown("There is no such job.")
+        if retry.verdict in RETRY_REFUSALS:
+            raise RetryRefused(RETRY_REFUSALS[retry.verdict])
+        if retry.verdict == "accepted":
+            await self._queue.resubmit(run_id, kept=retry.staged > 0)
 
     def _source(self, wanted: Wanted, user: str, name: str) -> tuple[StoragePath | None, bytes | None]:
         """Where the export is, or is to be stored with which content; neither for a refresh. A path wins."""

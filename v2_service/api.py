@@ -133,6 +133,18 @@ async def cancel_job(request: Request, job_id: str, body: StopRequest | None = N
     return _job(await runs.get(job_id))
 
 
+@router.post("/jobs/{job_id}/retry")
+async def retry_job(request: Request, job_id: str) -> dict[str, object]:
+    """Take up a failed run at the step that failed: what was made and paid for is kept for `V2_CHECKPOINT_HOURS`.
+
+    A run that is running already goes on. 409 when it did not fail, or when the user has a newer import.
+    """
+    app = _app(request)
+    await app.desk.retry(_known_form(job_id))
+    say("run retried", {"run_id": job_id})
+    return _job(await app.services.runs.get(job_id))
+
+
 @router.get("/health")
 async def health(request: Request) -> Response:
     """Whether this process can work: modules and settings, no calls to others. 503 names what is broken."""

@@ -9,6 +9,7 @@ V2Error
 │   ├── UserUnknown          404
 │   ├── RunUnknown           404
 │   ├── KeyReused            409
+│   ├── RetryRefused         409
 │   └── BodyTooLarge         413
 └── ServiceFailed            somebody we depend on; `transient` says whether trying again may help
     ├── StoreUnavailable     no answer, or a 5xx, from the database or Storage
@@ -78,6 +79,11 @@ class RunUnknown(RequestRefused):
 
 class KeyReused(RequestRefused):
     code = "idempotency_key_reused"
+    status = HTTPStatus.CONFLICT
+
+
+class RetryRefused(RequestRefused):
+    code = "retry_refused"
     status = HTTPStatus.CONFLICT
 
 

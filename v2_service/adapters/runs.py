@@ -16,10 +16,11 @@ from v2_service.settings import Settings
 
 PIPELINE = "v2"
 ACTIVE = ("accepted", "running")
+MAX_RETRIES = 8
 RUN_COLUMNS = (
     "id,user_id,pipeline,version,build,cohort,kind,status,step,progress,storage_path,idempotency_key,"
     "conversation_count,message_count,counts,coverage,drops,usage,cost,error_code,error_message,callback_outcome,"
-    "created_at,started_at,updated_at,completed_at"
+    "retries,created_at,started_at,updated_at,completed_at"
 )
 Run = dict[str, JsonValue]
 
@@ -31,6 +32,14 @@ class Claim:
     run_id: str
     accepted: bool
     user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """`verdict` as `v2_retry_run` gives it, and how many chunks the failed run had staged and kept."""
+
+    verdict: str
+    staged: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +184,16 @@ class Runs:
         """End an active run from outside; returns the status that stands afterwards, None for an unknown run."""
         answer = await self._rest.call("v2_stop_run", {"p_run": run_id, "p_status": status, "p_message": message})
         return answer if isinstance(answer, str) else None
+
+    async def retry(self, run_id: str) -> Retry:
+        """Make a failed run an accepted one again."""
+        wanted = {"p_run": run_id, "p_retries": MAX_RETRIES, "p_lease_seconds": self._settings.lease_seconds}
+        row = only_row(await self._rest.call("v2_retry_run", wanted))
+        return Retry(str(row["verdict"]), whole_number(row["staged"]))
+
+    async def clear_ended(self, before: datetime) -> int:
+        """Delete what runs that ended before then kept for a retry; returns how many runs that were."""
+        return whole_number(await self._rest.call("v2_clear_ended", {"p_before": before.isoformat()}))
 
     async def forget(self, run_id: str) -> None:
         """Take an acceptance back, as if it had never been; a run that a worker has taken stays."""

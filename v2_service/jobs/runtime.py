@@ -17,6 +17,7 @@ from pathlib import Path
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
+from v2_service.adapters.runs import MAX_RETRIES
 from v2_service.errors import ServiceFailed
 from v2_service.jobs.services import PIPELINE_VERSION, Services
 from v2_service.jobs.session import Gate
@@ -27,8 +28,9 @@ QUEUE = "v2-imports"
 POLL_SECONDS = 0.1
 RUNNING = "PENDING"
 ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
-# Fresh workflows for one run whose earlier ones ended without ending it (the database was away for long, for example).
-MAX_WORKFLOWS = 5
+# Fresh workflows for one run whose earlier ones ended without ending it (the database was away for long, for example),
+# and one for each retry.
+MAX_WORKFLOWS = 5 + MAX_RETRIES
 CLEARED_AT_ONCE = 100
 # Longer than any import; a run that is resumed later fetches its export again.
 SPOOLED = timedelta(days=2)
@@ -54,7 +56,7 @@ class Jobs(Gate):
         fenced out. What this worker left unfinished itself, DBOS resumes.
         """
         for number in range(MAX_WORKFLOWS):
-            workflow_id = f"{run_id}@{PIPELINE_VERSION}.{number}"
+            workflow_id = workflow_name(run_id, number)
             status = await DBOS.get_workflow_status_async(workflow_id)
             if status is None:
                 with SetWorkflowID(workflow_id):
@@ -65,6 +67,27 @@ class Jobs(Gate):
                 return
         say("run given up", {"run_id": run_id, "workflows": MAX_WORKFLOWS}, logging.ERROR)
         await self.services.runs.stop(run_id, "failed", "The import did not finish after several attempts.")
+
+    async def resubmit(self, run_id: str, *, kept: bool) -> None:
+        """Work on a failed run again, from the failed step if its chunks were `kept` and its checkpoints are here.
+
+        Otherwise from the first step; answers that were kept are not paid for again either way.
+        """
+        before = await self._latest(run_id) if kept else None
+        failed = await _failed_step(workflow_name(run_id, before)) if before is not None else None
+        if before is None or failed is None:
+            await self.submit(run_id)
+            return
+        with SetWorkflowID(workflow_name(run_id, before + 1)):
+            await DBOS.fork_workflow_async(workflow_name(run_id, before), failed, queue_name=QUEUE)
+
+    async def _latest(self, run_id: str) -> int | None:
+        """Number of the run's last workflow, if it has ended and another may follow."""
+        for number in reversed(range(MAX_WORKFLOWS - 1)):
+            status = await DBOS.get_workflow_status_async(workflow_name(run_id, number))
+            if status is not None:
+                return number if status.status in ENDED else None
+        return None
 
     async def adopt_silent_runs(self) -> int:
         """Submit active runs that nobody has worked on for a lease: accepted but never handed over, or orphaned."""
@@ -80,18 +103,20 @@ class Jobs(Gate):
                 adopted = await self.adopt_silent_runs()
                 if adopted:
                     say("silent runs submitted", {"runs": adopted})
+                await self.clear_away()
             except ServiceFailed as error:
                 say("silent runs not looked for", {"code": error.code}, logging.WARNING)
-            await self.clear_away()
             await asyncio.sleep(self.services.settings.lease_seconds)
 
     async def clear_away(self) -> int:
-        """Delete checkpoints of ended runs, and exports that no run has read to its end: both hold people's text.
+        """Delete what ended runs kept (checkpoints, answers, staged chunks) and exports that no run read to its end.
 
         Returns how many checkpointed workflows were deleted.
         """
         kept = timedelta(hours=self.services.settings.checkpoint_hours)
-        before = (self.services.now() - kept).isoformat()
+        moment = self.services.now() - kept
+        before = moment.isoformat()
+        await self.services.runs.clear_ended(moment)
         ended = await DBOS.list_workflows_async(
             status=list(ENDED), completed_before=before, limit=CLEARED_AT_ONCE, load_input=False, load_output=False
         )
@@ -136,6 +161,17 @@ class Jobs(Gate):
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+
+
+def workflow_name(run_id: str, number: int) -> str:
+    """Id of a run's workflow; the version in it keeps runs away from checkpoints of another order of steps."""
+    return f"{run_id}@{PIPELINE_VERSION}.{number}"
+
+
+async def _failed_step(workflow_id: str) -> int | None:
+    """Place of the first step that raised."""
+    steps = await DBOS.list_workflow_steps_async(workflow_id, load_output=True)
+    return min((step["function_id"] for step in steps if step["error"] is not None), default=None)
 
 
 def _delete_old(folder: Path, seconds: float) -> None:

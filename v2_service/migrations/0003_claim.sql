@@ -51,6 +51,9 @@ begin
     if not found then
         raise exception 'v2_unknown_user';
     end if;
+    -- A new import supersedes what a failed one kept for a retry.
+    delete from public.pipeline_staged_chunks s using public.pipeline_runs r where r.id = s.run_id and r.user_id = p_user;
+    delete from public.pipeline_replies a using public.pipeline_runs r where r.id = a.run_id and r.user_id = p_user;
     insert into public.pipeline_runs (
         user_id, kind, storage_path, idempotency_key, version, build, cohort, conversation_count, message_count,
         previous
@@ -165,7 +168,7 @@ begin
 end
 $$;
 
--- Ends the worker's own run. The profile is patched in the same transaction, staging is emptied.
+-- Ends the worker's own run. The profile is patched in the same transaction.
 create or replace function public.v2_finish_run(p_run uuid, p_fence integer, p_outcome jsonb, p_profile jsonb)
 returns void
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
@@ -189,7 +192,10 @@ begin
         progress = case when wanted.status = 'failed' then progress else 100 end,
         completed_at = now(), updated_at = now()
     where id = p_run;
-    delete from public.pipeline_staged_chunks where run_id = p_run;
-    delete from public.pipeline_replies where run_id = p_run;
+    -- A failed run keeps what it has made and paid for, for a retry; v2_clear_ended deletes it later.
+    if wanted.status <> 'failed' then
+        delete from public.pipeline_staged_chunks where run_id = p_run;
+        delete from public.pipeline_replies where run_id = p_run;
+    end if;
 end
 $$;
