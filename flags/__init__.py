@@ -6,6 +6,7 @@ source      what every source has in common     file_source, follow a followed f
 file_store  changing percentage and stage       kill, journal       the local kill, and who did what when
 stage       how a flag carries its stage
 unleash_*   the same on an Unleash server       opening             file or server, for whoever follows
+unleash_usage tells the server who uses its flags
 apply_times how long changes took
 cross_check compiled against the SDK's engine
 """

@@ -1,8 +1,10 @@
 """What is followed, changed and evaluated here is what a real Unleash server and its SDK's engine mean."""
 
+import json
 import signal
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
@@ -15,6 +17,7 @@ from flags.errors import GenerationConflictError, SourceUnavailableError
 from flags.evaluate import evaluate
 from flags.unleash_source import FEATURES_PATH, UnleashSource
 from flags.unleash_store import UnleashAdmin, UnleashStore
+from flags.unleash_usage import UnleashUsage, Uses
 from flags.unleash_wire import UnleashWire
 from tests.flags.real_unleash import ADMIN_TOKEN, FLAG, RealUnleash, real_unleash
 
@@ -84,6 +87,22 @@ def test_a_stage_is_a_variant_that_the_server_keeps_and_hands_out(unleash: RealU
     until(source, lambda: stage() == "off")
     assert store.set_stage(FLAG, "ramp").before == "off"
     until(source, lambda: stage() == "ramp")
+
+
+def test_the_server_knows_who_uses_the_flag_and_how_often(unleash: RealUnleash) -> None:
+    usage = UnleashUsage(unleash.options, interval=60)
+    began = datetime.now(UTC)
+    usage.register(began)
+    usage.send({FLAG: Uses(on=3, off=4)}, began, datetime.now(UTC))
+    usage.close()
+    for path, told in (
+        ("/api/admin/metrics/applications", unleash.options.app_name),
+        (f"/api/admin/client-metrics/features/{FLAG}/raw", '"yes": 3, "no": 4'),
+    ):
+        deadline = time.monotonic() + 30  # the server writes both down some seconds later
+        while told not in json.dumps(unleash.admin("GET", path)):
+            assert time.monotonic() < deadline, unleash.admin("GET", path)
+            time.sleep(0.2)
 
 
 def test_thresholds_agree_with_the_engine_on_the_servers_own_document(

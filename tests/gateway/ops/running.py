@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,13 +39,17 @@ async def backend() -> asyncio.Server:
 
 
 @asynccontextmanager
-async def running_gateway(flags: Path, *, workers: int = 2) -> AsyncIterator[RunningGateway]:
-    """Start `gateway serve` with this flag file and stop it again."""
+async def running_gateway(
+    flags: Path, *, workers: int = 2, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[RunningGateway]:
+    """Start `gateway serve` with this flag file and these variables, and stop it again."""
     legacy, v2 = await backend(), await backend()
     urls = [f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}" for server in (legacy, v2)]
     options = ["--listen", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--legacy", urls[0], "--v2", urls[1]]
     command = [sys.executable, "-m", "gateway", "serve", *options, "--flags", str(flags), "--workers", str(workers)]
-    process = await asyncio.create_subprocess_exec(*command, "--no-access-log", stdout=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        *command, "--no-access-log", stdout=asyncio.subprocess.PIPE, env={**os.environ, **(environment or {})}
+    )
     assert process.stdout is not None
     try:
         async with asyncio.timeout(30):

@@ -1,0 +1,98 @@
+"""Reports the workers' decisions to Unleash, once a minute, from the supervisor. Counterpart: `flags.unleash_usage`.
+
+Forced decisions are left out: they say nothing about the flag.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from starlette.concurrency import run_in_threadpool
+
+from flags.errors import SourceUnavailableError
+from flags.unleash_usage import UnleashUsage, Uses
+from gateway.core.decide import Backend, Reason
+from gateway.ops.fleet_port import FleetPort
+
+INTERVAL = 60.0
+MAX_PROCESSES = 1024
+"""Worker processes whose counts are kept; only workers that keep dying come near."""
+Counts = Mapping[str, Uses]
+
+
+class _Process(NamedTuple):
+    """One worker process: a replaced worker counts from nothing again."""
+
+    worker: object
+    pid: object
+
+
+class UsageReporter:
+    """Counts what was decided since the last report that arrived. `error` says why the last one did not."""
+
+    def __init__(self, fleet: FleetPort, usage: UnleashUsage, *, interval: float = INTERVAL) -> None:
+        self._fleet = fleet
+        self._usage = usage
+        self._interval = interval
+        self._since = self._started = datetime.now(UTC)
+        self._registered = False
+        self._reported: dict[_Process, Counts] = {}
+        self.error: str | None = None
+
+    async def run(self) -> None:
+        """Report again and again; ends by being cancelled. Registers at once."""
+        while True:
+            await self.report()
+            await asyncio.sleep(self._interval)
+
+    async def report(self) -> None:
+        """Report once. What cannot be sent is sent next time."""
+        found = _counted(await self._fleet.snapshots())
+        fresh = _difference(found, self._reported)
+        until = datetime.now(UTC)
+        try:
+            await run_in_threadpool(self._send, fresh, until)
+        except SourceUnavailableError as error:
+            self.error = str(error)
+            return
+        self.error, self._since = None, until
+        self._reported |= found  # a worker that is silent for once keeps what it said
+        while len(self._reported) > MAX_PROCESSES:
+            del self._reported[next(iter(self._reported))]
+
+    def _send(self, fresh: Counts, until: datetime) -> None:
+        if not self._registered:
+            self._usage.register(self._started)
+            self._registered = True
+        if fresh:
+            self._usage.send(fresh, self._since, until)
+
+
+def _counted(snapshots: list[dict[str, object]]) -> dict[_Process, Counts]:
+    found: dict[_Process, Counts] = {}
+    for snapshot in snapshots:
+        counters = snapshot.get("counters")
+        if not isinstance(counters, dict):
+            continue
+        uses: dict[str, Uses] = {}
+        for flag, backend, reason, count in counters["decisions"]:
+            if reason == Reason.FORCED:
+                continue
+            before = uses.get(flag, Uses())
+            on, off = (count, 0) if backend == Backend.V2 else (0, count)
+            uses[flag] = Uses(before.on + on, before.off + off)
+        found[_Process(snapshot.get("worker"), snapshot.get("pid"))] = uses
+    return found
+
+
+def _difference(found: dict[_Process, Counts], reported: dict[_Process, Counts]) -> dict[str, Uses]:
+    fresh: dict[str, Uses] = {}
+    for process, counts in found.items():
+        before = reported.get(process, {})
+        for flag, uses in counts.items():
+            was, so_far = before.get(flag, Uses()), fresh.get(flag, Uses())
+            on, off = uses.on - was.on, uses.off - was.off
+            if on or off:
+                fresh[flag] = Uses(so_far.on + on, so_far.off + off)
+    return fresh
