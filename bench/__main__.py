@@ -76,7 +76,13 @@ def measure(plan: Plan) -> dict[str, object]:
     # Refreshed by hand: a thread that draws would take processor time from what is measured.
     with Progress(*columns, console=words, auto_refresh=False) as bar:
         task = bar.add_task("starting", total=plan.steps())
-        session = Session(plan, lambda text: bar.update(task, advance=1, description=text, refresh=True))
+
+        def report(text: str) -> None:
+            bar.update(task, advance=1, description=text, refresh=words.is_terminal)
+            if not words.is_terminal:
+                words.print(text)
+
+        session = Session(plan, report)
         results = session.run()
     for name, reason in session.absent.items():
         words.print(f"[bold red]LEFT OUT: {name}[/bold red]: {reason}", soft_wrap=True)

@@ -21,8 +21,12 @@ file), header hygiene, limits and timeouts are on.
 **CPU µs** is the processor time, user and system, of the proxy's whole process tree per request: the figure to trust.
 Requests per second and latencies also depend on the neighbours, because load, upstream and proxy share the processors.
 Rounds are interleaved and the order rotates; figures are medians over the rounds; **x nginx** is the median of the
-ratios taken within each round. Differences under 1.3x are ties. `/process-full` is routed by the body only where the
-column "ids routed right" has a number; the others just forward it.
+ratios taken within each round. Differences under 1.3x are ties.
+
+A proxy may remember the last head of a connection, and a benchmark that repeats itself flatters it. In the column
+"heads that vary" every request and every answer has a field of its own beside the 12 browser headers.
+
+`/process-full` is routed by the body only where the column "ids routed right" has a number; the others just forward it.
 """
 
 REPEAT = """## How to repeat it
@@ -55,9 +59,10 @@ def _machine(results: Results, setting: Mapping[str, object]) -> str:
     versions = setting.get("versions")
     known = versions if isinstance(versions, dict) else {}
     named = [f"{peer.title} {known[peer.name]}" for peer in PEERS if peer.name in known and not peer.only_routing]
+    slower = "" if setting["optimised_python"] else " (built without profile-guided optimisation)"
     return (
         f"{setting['date']} · {setting['processors']} processors ({setting['processor']}), {setting['memory_gb']} GB · "
-        f"Linux {setting['kernel']} · Python {setting['python']} · {results.rounds()} rounds of "
+        f"Linux {setting['kernel']} · Python {setting['python']}{slower} · {results.rounds()} rounds of "
         f"{setting['seconds']} s · load average before {setting['load_before']:.2f}, "
         f"after {setting['load_after']:.2f}\n\n"
         f"Versions: {', '.join(named)}.\n"

@@ -24,6 +24,11 @@ BROWSER_FIELDS = (
 )
 """Twelve fields, about 900 bytes: what a web page sends with a call to an API on another origin."""
 
+UNIQUE_VALUES = 1021
+"""More than connections, and no multiple of their number: two requests in a row on a connection always differ."""
+
+_NEXT_REQUEST = ("request = function()", "  at = at % #requests + 1", "  return requests[at]", "end")
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -33,10 +38,12 @@ class Request:
     path: str
     fields: tuple[tuple[str, str], ...] = ()
     bodies: tuple[str, ...] = ()
+    unique_field: str = ""
+    """A field whose value differs from request to request."""
 
 
 def raw(request: Request, authority: str) -> list[bytes]:
-    """The request on the wire, once per body (once if it has none)."""
+    """The request on the wire, once per body (once if it has none); without the unique field."""
     head = f"{request.method} {request.path} HTTP/1.1\r\nHost: {authority}\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in request.fields)
     if not request.bodies:
@@ -51,6 +58,17 @@ def wrk_script(request: Request) -> str:
     lines += [f"wrk.headers[{_lua(name)}] = {_lua(value)}" for name, value in request.fields]
     if len(request.bodies) == 1:
         lines.append(f"wrk.body = {_lua(request.bodies[0])}")
+    elif request.unique_field:
+        lines += [
+            "local requests, at = {}, 0",
+            "init = function(args)",
+            f"  for i = 1, {UNIQUE_VALUES} do",
+            f"    wrk.headers[{_lua(request.unique_field)}] = string.format('%032x', i * 2654435761)",
+            "    requests[i] = wrk.format()",
+            "  end",
+            "end",
+            *_NEXT_REQUEST,
+        ]
     elif request.bodies:
         lines += [
             f"local bodies = {{{', '.join(_lua(body) for body in request.bodies)}}}",
@@ -58,10 +76,7 @@ def wrk_script(request: Request) -> str:
             "init = function(args)",
             "  for i, body in ipairs(bodies) do requests[i] = wrk.format(nil, nil, nil, body) end",
             "end",
-            "request = function()",
-            "  at = at % #requests + 1",
-            "  return requests[at]",
-            "end",
+            *_NEXT_REQUEST,
         ]
     return "\n".join(lines) + "\n"
 

@@ -59,6 +59,7 @@ class Scenario:
 _JSON = (("Content-Type", "application/json"),)
 _SMALL = Request("GET", "/small")
 _HEADERS = Request("GET", "/small", BROWSER_FIELDS)
+_VARIED = Request("GET", "/varied", BROWSER_FIELDS, unique_field="X-Trace-Id")
 _POST = Request("POST", "/query", _JSON, process_full_bodies(1))
 _PROCESS_FULL = Request("POST", "/process-full", _JSON, process_full_bodies(256))
 
@@ -66,6 +67,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("routing", "ids sent to the right backend", routing, bodies_decide=True, only_routers=True),
     Scenario("get", "small GET, 32 connections", closed_loop(_SMALL, 32), direct=True),
     Scenario("get-headers", "small GET with 12 browser headers, 32 connections", closed_loop(_HEADERS, 32)),
+    Scenario("get-varied", "the same, each request and answer with a field of its own", closed_loop(_VARIED, 32)),
     Scenario("get-one", "small GET, one connection", closed_loop(_SMALL, 1), direct=True),
     Scenario("post", "POST of a small JSON body, forwarded untouched", closed_loop(_POST, 32)),
     Scenario(

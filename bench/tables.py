@@ -43,6 +43,7 @@ REQUEST_COLUMNS = (
     Column("CPU µs", "get", "cpu_us", 1),
     Column("x nginx", "get", "cpu_us", ratio=True),
     Column("x, 12 headers", "get-headers", "cpu_us", ratio=True),
+    Column("x, heads that vary", "get-varied", "cpu_us", ratio=True),
     Column("req/s", "get", "rps"),
     Column("p50 µs", "get", "p50_us"),
     Column("p99 µs", "get", "p99_us"),

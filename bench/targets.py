@@ -60,6 +60,7 @@ TARGETS: tuple[Target, ...] = (
     Target("CPU per small GET, against Envoy", "get", "cpu_us", 0.5, _X, "envoy"),
     Target("CPU per small GET, against aiohttp", "get", "cpu_us", 0.2, _X, "aiohttp"),
     Target("CPU per GET with 12 browser headers, against nginx", "get-headers", "cpu_us", 2.2, _X),
+    Target("the same with heads that vary (our own line)", "get-varied", "cpu_us", 2.2, _X),
     Target("CPU per request at 1,600 a second, against nginx", "rate", "cpu_us", 1.5, _X),
     Target(
         "CPU per POST /process-full, against our own untouched POST",

@@ -21,6 +21,7 @@ SETTING = {
     "memory_gb": 8,
     "kernel": "6.1",
     "python": "3.11.7",
+    "optimised_python": True,
     "load_before": 0.5,
     "load_after": 1.5,
     "seconds": 2.0,

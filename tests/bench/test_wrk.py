@@ -67,6 +67,11 @@ def test_a_script_with_several_bodies_formats_them_once() -> None:
     assert "wrk.init" not in script, "wrk's own init calls ours: that would never end"
 
 
+def test_a_script_with_a_unique_field_changes_it_for_each_request() -> None:
+    script = wrk_script(Request("GET", "/", (("Accept", "*/*"),), unique_field="X-Trace-Id"))
+    assert script.index("for i = 1, 1021 do") < script.index('wrk.headers["X-Trace-Id"]') < script.index("wrk.format()")
+
+
 @pytest.mark.parametrize("text", ["a\nb", "é"])
 def test_texts_that_lua_reads_differently_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="ASCII"):
