@@ -53,13 +53,16 @@ def import_file(
     ],
     user: Annotated[str, typer.Option(help="The user's id (UUID); the account must exist.")],
     url: Annotated[str | None, typer.Option(help="A running service. Without it, this process does the work.")] = None,
+    key: Annotated[
+        str | None, typer.Option(envvar="V2_SERVICE_KEY", show_envvar=True, help="Service key, with --url.")
+    ] = None,
 ) -> None:
     """Import an export for a user, with progress and a report. Exit code 1 unless the import is complete."""
     from v2_service.import_file import run_import
 
     settings = _settings()
     try:
-        complete = asyncio.run(run_import(settings, file, user, url, out))
+        complete = asyncio.run(run_import(settings, file, user, url, out, key))
     except V2Error as error:
         err.print(f"[red]{error.sentence}[/red]")
         complete = False

@@ -9,12 +9,15 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
+from fastapi.responses import StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
 from v2_service.accept import Desk, Wanted
 from v2_service.adapters.runs import Run
+from v2_service.erasure import Workshop
 from v2_service.errors import RunUnknown, ServiceFailed
+from v2_service.events import Audience, Rhythm, follow
 from v2_service.health import Health
 from v2_service.jobs.services import Services
 from v2_service.observe import say
@@ -56,13 +59,16 @@ class StopRequest(BaseModel):
 class App:
     """What the routes work with; `app.state.v2`."""
 
-    def __init__(self, services: Services, desk: Desk, health: Health) -> None:
+    def __init__(self, services: Services, desk: Desk, health: Health, workshop: Workshop) -> None:
         self.services = services
         self.desk = desk
         self.health = health
+        self.workshop = workshop
+        self.audience = Audience(services.settings.event_streams)
 
 
-def _app(request: Request) -> App:
+def app_of(request: Request) -> App:
+    """What the routes work with."""
     app: App = request.app.state.v2
     return app
 
@@ -85,7 +91,7 @@ async def process_full(
         idempotency_key=idempotency_key,
         cohort=cohort,
     )
-    claim = await _app(request).desk.accept(wanted, uuid.uuid4().hex)
+    claim = await app_of(request).desk.accept(wanted, uuid.uuid4().hex)
     say("run accepted" if claim.accepted else "run joined", {"run_id": claim.run_id})
     return ProcessFullAnswer(
         message=STARTED if claim.accepted else "An import of this user is running already; this is its job.",
@@ -111,20 +117,32 @@ async def process_full_v2(
 @router.get("/jobs")
 async def find_job(request: Request, idempotency_key: Annotated[str, Query(max_length=255)]) -> dict[str, object]:
     """The run accepted under a key; 404 means that it never was."""
-    run = await _app(request).services.runs.get_by_key(idempotency_key)
+    run = await app_of(request).services.runs.get_by_key(idempotency_key)
     return _job(run)
 
 
 @router.get("/jobs/{job_id}")
 async def get_job(request: Request, job_id: str) -> dict[str, object]:
     """One run: status, step, progress (never backwards), counts, coverage, cost and, if it failed, why."""
-    return _job(await _app(request).services.runs.get(_known_form(job_id)))
+    return _job(await app_of(request).services.runs.get(_known_form(job_id)))
+
+
+@router.get("/jobs/{job_id}/events")
+async def job_events(request: Request, job_id: str) -> Response:
+    """Progress as server-sent events, never backwards, until `end` tells the outcome. 503 when too many are open."""
+    app, runs = app_of(request), app_of(request).services.runs
+    _job(await runs.get(_known_form(job_id)))
+    if app.audience.full:
+        raise HTTPException(503, "Too many streams are open.", headers={"Retry-After": "5"})
+    events = follow(lambda: runs.get(job_id), request.app.state.leaving.is_set, Rhythm())
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(app.audience.counted(events), media_type="text/event-stream", headers=headers)
 
 
 @router.post("/jobs/{job_id}/cancel")
 async def cancel_job(request: Request, job_id: str, body: StopRequest | None = None) -> dict[str, object]:
     """Stop a run between two steps. A run that is over stays as it is; the answer shows it."""
-    runs = _app(request).services.runs
+    runs = app_of(request).services.runs
     status = (body or StopRequest()).status
     stands = await runs.stop(_known_form(job_id), status, "The import was stopped on request.")
     if stands is None:
@@ -139,7 +157,7 @@ async def retry_job(request: Request, job_id: str) -> dict[str, object]:
 
     A run that is running already goes on. 409 when it did not fail, or when the user has a newer import.
     """
-    app = _app(request)
+    app = app_of(request)
     await app.desk.retry(_known_form(job_id))
     say("run retried", {"run_id": job_id})
     return _job(await app.services.runs.get(job_id))
@@ -148,13 +166,13 @@ async def retry_job(request: Request, job_id: str) -> dict[str, object]:
 @router.get("/health")
 async def health(request: Request) -> Response:
     """Whether this process can work: modules and settings, no calls to others. 503 names what is broken."""
-    return _app(request).health.answer(datetime.now(UTC))
+    return app_of(request).health.answer(datetime.now(UTC))
 
 
 @router.get("/ready")
 async def ready(request: Request) -> Response:
     """Whether it should get traffic: healthy, not stopping, and the database answers within 5 s."""
-    app = _app(request)
+    app = app_of(request)
     try:
         async with asyncio.timeout(READY_SECONDS):
             await app.services.rest.select("pipeline_runs", {"select": "id", "limit": "1"})
@@ -167,7 +185,7 @@ async def ready(request: Request) -> Response:
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
     """Prometheus text."""
-    return Response(generate_latest(_app(request).services.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(app_of(request).services.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def _known_form(job_id: str) -> str:

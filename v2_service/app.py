@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,11 +12,13 @@ from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from v2_service.accept import Desk
+from v2_service.access import ServiceKeys
 from v2_service.api import App, router
 from v2_service.errors import BodyTooLarge, RequestRefused, ServiceFailed, SettingsInvalid
 from v2_service.health import Health, import_problems
 from v2_service.jobs.runtime import Jobs, running_jobs
 from v2_service.jobs.services import PIPELINE_VERSION, open_services
+from v2_service.operations import router as operations
 from v2_service.settings import Settings
 
 RETRY_LATER_SECONDS = "5"
@@ -30,14 +33,17 @@ def create_app(settings: Settings) -> FastAPI:
         if broken:
             raise SettingsInvalid(f"processors that do not import: {broken}")
         async with open_services(settings) as services, running_jobs(services) as jobs:
-            app.state.v2 = App(services, Desk(services, jobs), _health(settings, jobs))
+            app.state.v2 = App(services, Desk(services, jobs), _health(settings, jobs), jobs)
             yield
 
     app = FastAPI(title="SoulPrint v2", version=PIPELINE_VERSION, lifespan=lifespan)
     app.include_router(router)
+    app.include_router(operations)
     app.add_exception_handler(RequestRefused, _refused)
     app.add_exception_handler(ServiceFailed, _failed)
+    app.state.leaving = threading.Event()
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(ServiceKeys, settings=settings)
     # As the monolith: its preflight answers must hold for answers that come from here.
     app.add_middleware(
         CORSMiddleware, allow_origins=["*"], allow_credentials=True, allow_methods=["*"], allow_headers=["*"]

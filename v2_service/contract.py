@@ -128,6 +128,14 @@ class Models(Protocol):
         ...
 
 
+class Provider(Models, Protocol):
+    """The language model as a whole service has it."""
+
+    async def known(self) -> None:
+        """Ask, for free, whether the model is there. Raises `ModelUnavailable`."""
+        ...
+
+
 class Embeddings(Protocol):
     """Text to vectors of the size that the database column has (L-04)."""
 

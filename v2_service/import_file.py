@@ -14,11 +14,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from v2_service.accept import Desk, Wanted
+from v2_service.adapters.embeddings import DIMENSIONS
 from v2_service.adapters.runs import ACTIVE, Run, Runs
 from v2_service.errors import RunUnknown, ServiceFailed, StoreRefused
 from v2_service.jobs.runtime import running_jobs
 from v2_service.jobs.services import Services, open_services
 from v2_service.paths import StoragePath, user_id
+from v2_service.schema_audit import problems
 from v2_service.settings import Settings
 
 POLL_SECONDS = 0.3
@@ -26,7 +28,9 @@ REQUEST_SECONDS = 60.0
 CONTENT_TYPES = {".zip": "application/zip", ".gz": "application/gzip"}
 
 
-async def run_import(settings: Settings, file: Path, user: str, url: str | None, console: Console) -> bool:
+async def run_import(
+    settings: Settings, file: Path, user: str, url: str | None, console: Console, key: str | None = None
+) -> bool:
     """Import `file` for `user`; True when the run is complete. Raises V2Error when it cannot be started."""
     owner = user_id(user)
     async with AsyncExitStack() as stack:
@@ -46,7 +50,7 @@ async def run_import(settings: Settings, file: Path, user: str, url: str | None,
             claim = await Desk(services, jobs).accept(Wanted(owner, storage_path=str(path)), uuid.uuid4().hex)
             run_id = claim.run_id
         else:
-            run_id = await post(url, owner, path)
+            run_id = await post(url, owner, path, key)
         run = await follow(services.runs, run_id, console)
     report(run, console)
     return run["status"] == "complete"
@@ -62,10 +66,11 @@ async def upload(services: Services, file: Path, owner: str) -> StoragePath:
     return path
 
 
-async def post(url: str, owner: str, path: StoragePath) -> str:
+async def post(url: str, owner: str, path: StoragePath, key: str | None) -> str:
     """Start the import at a running service; its run id."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        async with httpx.AsyncClient(timeout=REQUEST_SECONDS) as client:
+        async with httpx.AsyncClient(timeout=REQUEST_SECONDS, headers=headers) as client:
             answer = await client.post(
                 f"{url.rstrip('/')}/process-full", json={"user_id": owner, "storage_path": str(path)}
             )
@@ -129,7 +134,7 @@ async def database_problem(settings: Settings) -> str:
     async with open_services(settings) as services:
         try:
             await services.rest.select("pipeline_runs", {"select": "id", "limit": "1"})
-            await services.rest.call("v2_usage", {"p_run": str(uuid.UUID(int=0))})
+            found = await services.rest.call("v2_schema", {})
         except ServiceFailed as error:
             return f"{error.sentence} Have the migrations been applied (`v2 migrate --print`)?"
-    return ""
+    return "\n".join(problems(found if isinstance(found, dict) else {}, DIMENSIONS))

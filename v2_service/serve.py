@@ -8,6 +8,7 @@ import sys
 
 import uvicorn
 
+from v2_service.access import exposed
 from v2_service.app import create_app
 from v2_service.errors import V2Error
 from v2_service.observe import set_up_logging
@@ -31,14 +32,19 @@ class Server(uvicorn.Server):
 
 def serve(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT. Returns the exit code: 0, or 3 when the start failed."""
+    problem = exposed(settings)
+    if problem:
+        sys.stderr.write(f"{problem}\n")
+        return EXIT_NOT_STARTED
     set_up_logging()
     try:
         listener = _listen(settings.host, settings.port)
     except OSError as error:
         sys.stderr.write(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}\n")
         return EXIT_NOT_STARTED
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -51,6 +57,8 @@ def serve(settings: Settings) -> int:
     def stop(*_: object) -> None:
         """uvicorn raises the signal again once all is closed; the process then ends as any other, with code 0."""
         server.should_exit = True
+        # Streams of events end now: the server waits for open connections before anything else.
+        app.state.leaving.set()
 
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, stop)

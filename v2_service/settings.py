@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from v2_service.errors import SettingsInvalid
 
 MIB = 1024 * 1024
+SHORTEST_KEY = 16
 
 
 class Settings(BaseSettings):
@@ -88,6 +89,16 @@ class Settings(BaseSettings):
     )
 
     host: str = Field(default="127.0.0.1", description="address to listen on")
+    service_keys: dict[str, SecretStr] = Field(
+        default_factory=dict,
+        description="bearer keys by calling service, as a JSON object of names and keys (16 characters or more); "
+        "everything but /health, /ready and /metrics then asks for one",
+    )
+    allow_no_keys: bool = Field(
+        default=False, description="serve without keys on an address that others can reach, in a closed network"
+    )
+    metrics_need_key: bool = Field(default=False, description="whether /metrics asks for a key too")
+    event_streams: int = Field(default=200, ge=1, description="open /jobs/{id}/events streams; more get 503")
     state_dir: Path = Field(
         default=Path(".state/v2"), description="folder for checkpoints and for exports while they are read"
     )
@@ -158,6 +169,16 @@ class Settings(BaseSettings):
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
         return value.rstrip("/") if value is not None else None
+
+    @field_validator("service_keys")
+    @classmethod
+    def _are_keys(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        keys = [key.get_secret_value() for key in value.values()]
+        if any(len(key) < SHORTEST_KEY or not key.isascii() or not key.isprintable() or " " in key for key in keys):
+            raise ValueError(f"each key must be {SHORTEST_KEY} or more visible ASCII characters")
+        if len(set(keys)) != len(keys):
+            raise ValueError("two services must not have the same key")
+        return value
 
     @model_validator(mode="after")
     def _has_a_model(self) -> Self:

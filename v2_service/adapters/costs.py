@@ -35,6 +35,13 @@ class Costs:
         answer = await self._rest.call("v2_bill", {"p_run": run_id})
         return answer if isinstance(answer, dict) else {}
 
+    async def report(self, newest: int) -> JsonObject:
+        """`runs` (the newest), `days` (the last 31) and `summary` (of all)."""
+        answer = await self._rest.call("v2_costs", {"p_limit": newest})
+        if not isinstance(answer, dict):
+            raise StoreRefused("The database told no costs.")
+        return answer
+
 
 def dollars(value: JsonValue) -> float:
     """An amount that is one."""

@@ -70,6 +70,17 @@ class AnthropicModels:
         repaired, _ = await self._ask(request, question.system, turns)
         return ModelReply(repaired.outcome, repaired.data, reply.usage + repaired.usage, repaired.detail)
 
+    async def known(self) -> None:
+        """Ask whether the model is there, which is free; Bedrock has no such question. Raises ModelUnavailable."""
+        if isinstance(self._client, anthropic.AsyncAnthropicBedrock):
+            return
+        try:
+            await self._client.with_options(max_retries=0).models.retrieve(self._model)
+        except anthropic.APIStatusError as error:
+            raise ModelUnavailable(f"The language model answered {error.status_code}.") from error
+        except anthropic.AnthropicError as error:
+            raise ModelUnavailable("The language model cannot be reached.") from error
+
     async def close(self) -> None:
         await self._client.close()
 

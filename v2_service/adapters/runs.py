@@ -43,6 +43,14 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
+class ErasedRows:
+    """Ids of the runs that were deleted, and how many chunks."""
+
+    runs: tuple[str, ...]
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """An import (with `storage_path`) or a refresh (without) that a caller asks for."""
 
@@ -190,6 +198,12 @@ class Runs:
         wanted = {"p_run": run_id, "p_retries": MAX_RETRIES, "p_lease_seconds": self._settings.lease_seconds}
         row = only_row(await self._rest.call("v2_retry_run", wanted))
         return Retry(str(row["verdict"]), whole_number(row["staged"]))
+
+    async def erase(self, user_id: str) -> ErasedRows:
+        """Delete the user's runs, chunks and job rows, and empty the profile."""
+        row = only_row(await self._rest.call("v2_erase_user", {"p_user": user_id}))
+        runs = row["runs"]
+        return ErasedRows(tuple(map(str, runs)) if isinstance(runs, list) else (), whole_number(row["chunks"]))
 
     async def clear_ended(self, before: datetime) -> int:
         """Delete what runs that ended before then kept for a retry; returns how many runs that were."""

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
 import httpx
 
+from v2_service.contract import JsonValue
 from v2_service.errors import ExportMissing, ExportTooLarge, StoreRefused, StoreUnavailable
 from v2_service.paths import StoragePath
 
 # Storage reports a missing object as HTTP 400 and gives the real status in the body.
 MISSING = ("404", "not_found", "Object not found", "Bucket not found")
 BLOCK = 1 << 20
+PAGE = 1000
+MAX_PAGES = 1000
+MAX_DEPTH = 8
 
 
 class Storage:
@@ -67,6 +72,56 @@ class Storage:
             raise StoreUnavailable(f"The export could not be stored ({type(error).__name__}).") from error
         if not answer.is_success:
             raise _failure(answer)
+
+    async def delete_folder(self, bucket: str, folder: str) -> int:
+        """Delete every object below a folder; returns how many. A bucket that is not there holds none.
+
+        Raises StoreRefused or StoreUnavailable.
+        """
+        deleted = 0
+        for _ in range(MAX_PAGES):
+            try:
+                names = await self._below(bucket, folder, MAX_DEPTH)
+            except ExportMissing:
+                return deleted
+            if not names:
+                return deleted
+            await self._json("DELETE", f"/storage/v1/object/{quote(bucket, safe='')}", {"prefixes": names})
+            deleted += len(names)
+        raise StoreRefused("Storage still lists objects that were deleted.")
+
+    async def _below(self, bucket: str, folder: str, depth: int) -> list[str]:
+        """Names of one page of objects below a folder; entries without an id are folders themselves."""
+        wanted: dict[str, object] = {"prefix": folder, "limit": PAGE}
+        entries = await self._json("POST", f"/storage/v1/object/list/{quote(bucket, safe='')}", wanted)
+        names: list[str] = []
+        for entry in entries if isinstance(entries, list) else []:
+            if not isinstance(entry, dict):
+                continue
+            name = f"{folder}/{entry['name']}"
+            if entry.get("id") is not None:
+                names.append(name)
+            elif depth and not names:
+                names += await self._below(bucket, name, depth - 1)
+        return names[:PAGE]
+
+    async def bucket_exists(self, bucket: str) -> bool:
+        """Whether Storage answers for a bucket. Raises StoreRefused or StoreUnavailable."""
+        try:
+            await self._json("GET", f"/storage/v1/bucket/{quote(bucket, safe='')}", None)
+        except ExportMissing:
+            return False
+        return True
+
+    async def _json(self, method: str, path: str, body: Mapping[str, object] | None) -> JsonValue:
+        try:
+            answer = await self._client.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise StoreUnavailable(f"Storage cannot be reached ({type(error).__name__}).") from error
+        if not answer.is_success:
+            raise _failure(answer)
+        value: JsonValue = answer.json()
+        return value
 
 
 def _address(path: StoragePath) -> str:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -108,6 +108,30 @@ class Jobs(Gate):
                 say("silent runs not looked for", {"code": error.code}, logging.WARNING)
             await asyncio.sleep(self.services.settings.lease_seconds)
 
+    async def forget(self, run_ids: Sequence[str]) -> int:
+        """Stop work on runs that are deleted, and delete their checkpoints and exports here.
+
+        Returns how many checkpointed workflows were deleted. Another worker's go when it clears away.
+        """
+        found = [
+            workflow.workflow_id
+            for run_id in run_ids
+            for workflow in await DBOS.list_workflows_async(
+                workflow_id_prefix=f"{run_id}@", load_input=False, load_output=False
+            )
+        ]
+        if found:
+            await DBOS.cancel_workflows_async(found)
+        busy = [task for run_id in run_ids for task in self._working if task.get_name() == run_id]
+        for task in busy:
+            task.cancel()
+        await asyncio.gather(*busy, return_exceptions=True)
+        if found:
+            await DBOS.delete_workflows_async(found)
+        for run_id in run_ids:
+            await asyncio.to_thread(self.services.spooled(run_id).unlink, True)
+        return len(found)
+
     async def clear_away(self) -> int:
         """Delete what ended runs kept (checkpoints, answers, staged chunks) and exports that no run read to its end.
 
@@ -129,6 +153,7 @@ class Jobs(Gate):
         """Body of a workflow."""
         task = asyncio.current_task()
         assert task is not None
+        task.set_name(run_id)
         self._working.add(task)
         self.services.metrics.running.inc()
         try:

@@ -17,7 +17,7 @@ from v2_service.adapters.runs import Runs
 from v2_service.adapters.storage import Storage
 from v2_service.adapters.supabase import Rest, new_client
 from v2_service.adapters.web_app import WebApp, new_web_client
-from v2_service.contract import Embeddings, Models, Notifier
+from v2_service.contract import Embeddings, Notifier, Provider
 from v2_service.observe import Metrics
 from v2_service.settings import Settings
 
@@ -40,7 +40,7 @@ class Services:
     chunks: Chunks
     costs: Costs
     storage: Storage
-    models: Models
+    models: Provider
     embeddings: Embeddings
     notifier: Notifier
     metrics: Metrics
