@@ -4,9 +4,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gateway.core.force import MIN_KEY_BYTES
 from gateway.core.routes import RouteTableError, parse_routes
 from gateway.ops.access import is_loopback
 from gateway.proxy.address import parse_listen, parse_upstream
@@ -30,6 +31,37 @@ class GatewaySettings(BaseSettings):
     )
     v2: str = Field(default="http://127.0.0.1:8002", description="the new service, in the same forms")
     flags: Path = Field(default=Path("flags/features.json"), description="flag file; followed while it changes")
+    unleash_url: AnyHttpUrl | None = Field(
+        default=None,
+        validation_alias="UNLEASH_URL",
+        description="URL of an Unleash server that holds the flags; then the flag file is not read, but the kill and "
+        "the last good flags stay beside it",
+    )
+    unleash_token: SecretStr | None = Field(
+        default=None, validation_alias="UNLEASH_TOKEN", description="client token of that server"
+    )
+    unleash_admin_token: SecretStr | None = Field(
+        default=None,
+        validation_alias="UNLEASH_ADMIN_TOKEN",
+        description="admin token of that server, for changes by the ops API",
+    )
+    unleash_project: str = Field(
+        default="default", validation_alias="UNLEASH_PROJECT", description="project of the flags"
+    )
+    unleash_environment: str = Field(
+        default="development",
+        validation_alias="UNLEASH_ENVIRONMENT",
+        description="environment whose percentage is changed",
+    )
+    flags_max_age: Seconds | None = Field(
+        default=None,
+        description="seconds after which the flags of a silent Unleash server are given up; never if unset",
+    )
+    force_key: SecretStr | None = Field(
+        default=None,
+        min_length=MIN_KEY_BYTES,
+        description="key that checks X-Gateway-Force headers; without it none has effect",
+    )
     routes: Path | None = Field(default=None, description="route table (TOML); the one that is shipped if unset")
     workers: int = Field(default=0, ge=0, le=256, description="proxy processes; 0 means one per processor")
     name: str = Field(
@@ -91,8 +123,11 @@ class GatewaySettings(BaseSettings):
     def _guarded(self) -> "GatewaySettings":
         if not self.ops_token and not is_loopback(parse_listen(self.ops).host):
             raise ValueError("ops is not on loopback, so ops_token (GATEWAY_OPS_TOKEN) must be set")
-        if any(route.api_key for route in parse_routes(read_routes(self.routes)).routes) and not self.api_key:
+        table = parse_routes(read_routes(self.routes))
+        if any(route.api_key for route in (*table.routes, table.unmatched)) and not self.api_key:
             raise ValueError("a route asks for an API key, so api_key (GATEWAY_API_KEY) must be set")
+        if self.unleash_url and not self.unleash_token:
+            raise ValueError("unleash_url is set, so unleash_token (UNLEASH_TOKEN) must be set")
         return self
 
     def worker_config(self) -> WorkerConfig:
@@ -115,8 +150,17 @@ class GatewaySettings(BaseSettings):
             upstream_waiting=self.upstream_waiting,
             upstream_idle=self.upstream_idle,
             drain_seconds=self.drain_seconds,
-            api_key=self.api_key.get_secret_value() if self.api_key else "",
+            api_key=revealed(self.api_key),
+            unleash_url=str(self.unleash_url or ""),
+            unleash_token=revealed(self.unleash_token),
+            flags_max_age=self.flags_max_age,
+            force_key=revealed(self.force_key),
         )
+
+
+def revealed(secret: SecretStr | None) -> str:
+    """The secret itself, "" if there is none."""
+    return secret.get_secret_value() if secret else ""
 
 
 def read_routes(path: Path | None) -> str:

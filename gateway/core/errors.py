@@ -5,6 +5,7 @@ Raised by gateway.core and gateway.proxy; turned into an answer by gateway.core.
     GatewayError
     +-- ClientFault                 the request cannot be served as it was sent
     |   +-- MalformedRequest        400  broken syntax, ambiguous framing, bad Host
+    |   +-- UnusableId              400  the route refuses what it cannot decide by an id
     |   +-- Unauthorized            401  the route asks for a key
     |   +-- Refused                 403  a guard of the route table says no
     |   +-- RequestTimeout          408  head or body arrives too slowly
@@ -87,6 +88,14 @@ class MalformedRequest(ClientFault):
 
     slug = "malformed-request"
     title = "Malformed request"
+
+
+class UnusableId(ClientFault):
+    """No id, or none that can be hashed, on a route whose id policy is to refuse."""
+
+    slug = "unusable-id"
+    title = "Id missing or unusable"
+    proxy_error = "http_request_denied"
 
 
 class Unauthorized(ClientFault):

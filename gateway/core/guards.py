@@ -5,6 +5,7 @@ Pure; the exchange asks before a byte goes up. A refusal is a ClientFault.
 
 import hmac
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote
 
@@ -14,7 +15,7 @@ from gateway.core.peek import Peeked
 from gateway.core.routes import Route
 
 MAX_KEYS: Final = 10_000
-"""Users whose requests are counted at a time; the one not seen for longest makes room."""
+"""Users or addresses whose requests are counted at a time; the one not seen for longest makes room."""
 
 
 def check_api_key(fields: list[Field], wanted: bytes) -> None:
@@ -68,7 +69,7 @@ class RateLimiter:
         if len(self._buckets) > MAX_KEYS:
             self._buckets.popitem(last=False)
         if not allowed:
-            raise TooManyRequests("Too many requests of this user on this route.", Where.ROUTE)
+            raise TooManyRequests("Too many requests on this route.", Where.ROUTE)
 
 
 class Guards:
@@ -80,17 +81,36 @@ class Guards:
         self._api_key = api_key.encode()
         self._limiters: dict[tuple[str, int], RateLimiter] = {}
 
-    def check_head(self, route: Route, fields: list[Field]) -> None:
-        """What can be said before the body. Raises Unauthorized."""
+    def check_head(self, route: Route, fields: list[Field], path: bytes, address: str, now: float) -> None:
+        """What can be said before the body; `path` is the decoded one. Raises Unauthorized, TooManyRequests."""
         if route.api_key:
             check_api_key(fields, self._api_key)
+        if route.rate_limit:
+            segment = route.key_segment()
+            if segment is not None:
+                self._limit(route, f"id {path.split(b'/')[segment].decode('utf-8', 'replace')}", now)
+            elif route.key is None:
+                self._limit(route, f"address {address}", now)
 
-    def check_body(self, route: Route, peeked: Peeked, now: float) -> None:
-        """What the body's beginning says. Raises Refused, TooManyRequests."""
+    def check_body(self, route: Route, peeked: Peeked, address: str, now: float) -> None:
+        """What the body's beginning says. Raises Refused, TooManyRequests.
+
+        A request without a usable id counts for its address: leaving the id out must not be a way around the limit.
+        """
         if "storage-path-of-user" in route.guards:
             check_storage_path(peeked)
-        if route.rate_limit and peeked.identity.value is not None:
-            limiter = self._limiters.get((route.name, route.rate_limit))
-            if limiter is None:
-                limiter = self._limiters[route.name, route.rate_limit] = RateLimiter(route.rate_limit)
-            limiter.check(peeked.identity.value, now)
+        if route.rate_limit and route.key_segment() is None:
+            user = peeked.identity.value
+            self._limit(route, f"address {address}" if user is None else f"id {user}", now)
+
+    def keep(self, api_key: str, routes: Iterable[Route]) -> None:
+        """Go on with a new key and table; the buckets of routes whose limit stays the same stay too."""
+        self._api_key = api_key.encode()
+        kept = {(route.name, route.rate_limit) for route in routes}
+        self._limiters = {name: limiter for name, limiter in self._limiters.items() if name in kept}
+
+    def _limit(self, route: Route, key: str, now: float) -> None:
+        limiter = self._limiters.get((route.name, route.rate_limit))
+        if limiter is None:
+            limiter = self._limiters[route.name, route.rate_limit] = RateLimiter(route.rate_limit)
+        limiter.check(key, now)

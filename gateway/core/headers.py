@@ -64,13 +64,21 @@ class RequestBlock(NamedTuple):
 
 
 def request_block(
-    facts: RequestFacts, hop: Hop, minor: int, *, authority: bytes | None, nameless: bytes, flagged: bool = False
+    facts: RequestFacts,
+    hop: Hop,
+    minor: int,
+    *,
+    authority: bytes | None,
+    nameless: bytes,
+    flagged: bool = False,
+    peeked: bool = False,
 ) -> RequestBlock:
     """The end-to-end fields of a request, and the gateway's own behind them.
 
     `authority` is that of an absolute-form target, which wins over Host (RFC 9112 section 3.2.2); `nameless` is the
-    Host to send for an HTTP/1.0 client that named none; on a `flagged` route the gateway itself answers an
-    expectation and sees to a proper Idempotency-Key. Raises LoopDetected when our own name stands in Via.
+    Host to send for an HTTP/1.0 client that named none; where the body is `peeked` at the gateway itself answers an
+    expectation, and on a `flagged` route it sees to a proper Idempotency-Key. Raises LoopDetected when our own name
+    stands in Via.
     """
     named = authority or facts.host
     host = named or nameless
@@ -93,7 +101,7 @@ def request_block(
                 continue
             if kind is _VIA_FIELD:
                 _check_loop(value, hop.name)
-            elif _withheld(kind, value, seen, facts, flagged=flagged):
+            elif _withheld(kind, value, seen, facts, flagged=flagged, peeked=peeked):
                 continue
             seen[kind] = value
         parts += (name, b": ", value, b"\r\n")
@@ -110,14 +118,16 @@ def request_block(
     )
 
 
-def _withheld(kind: Kind, value: bytes, seen: dict[Kind, bytes], facts: RequestFacts, *, flagged: bool) -> bool:
+def _withheld(
+    kind: Kind, value: bytes, seen: dict[Kind, bytes], facts: RequestFacts, *, flagged: bool, peeked: bool
+) -> bool:
     """Whether a field of a special kind stays here."""
     if kind is _REQUEST_ID_FIELD:
         return kind in seen or _REQUEST_ID.match(value) is None
     if kind is _TRACEPARENT_FIELD:
         return kind in seen or _TRACEPARENT.match(value) is None
     if kind is _EXPECT_FIELD:
-        return flagged or not facts.expects_continue
+        return peeked or not facts.expects_continue
     if kind is _IDEMPOTENCY_KEY_FIELD:
         return flagged and (kind in seen or not value)
     if kind is _EXPLAIN_FIELD:

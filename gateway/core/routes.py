@@ -1,21 +1,25 @@
 """The route table: which requests go where, with what limits. Read once from TOML, every problem reported at once.
 
-The counterpart is the exchange (gateway.proxy.exchange), which carries a Route out.
+The counterpart is the exchange (gateway.proxy.exchange), which carries a Route out. What each option may hold is in
+gateway.core.route_options.
 """
 
 import re
 import tomllib
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, auto
 from typing import Final
 
 from gateway.core.decide import Backend
+from gateway.core.route_options import IdPolicy, http_date, read_options
 
 HEALTH_PATH: Final = b"/_gateway/health"
+DEFAULT_KEY: Final = "user_id"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}\Z")
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,31}\Z")
 _SEGMENT = re.compile(r"\{[a-z_][a-z0-9_]*\}\Z")
-_HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT\Z")
-GUARDS: Final = frozenset({"storage-path-of-user"})
 
 
 class RouteTableError(Exception):
@@ -26,14 +30,24 @@ class RouteTableError(Exception):
         self.problems = problems
 
 
+class Handling(Enum):
+    """What happens to a request before it goes on."""
+
+    PASS = auto()  # nothing: the body streams from its first byte
+    PEEK = auto()  # guards or a limit read the body's beginning
+    DECIDE = auto()  # the flag does
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One row of the table. Times are seconds, sizes bytes.
 
-    `flag` decides between the backends by the top-level JSON string `key` of the body; without a flag all requests go
-    to `backend`. `first_byte` counts from the end of the request, `idle` between two reads, `total` over everything
-    (0: no limit). `rate_limit` is requests per minute and key (0: none); `guards` are checks of the body on flagged
-    routes; `api_key` asks for the gateway's key; `sunset` is an HTTP date for answers of the legacy backend (RFC 8594).
+    `flag` decides between the backends by the top-level JSON string `key` of the body, and `id_policy` says what to do
+    when there is none; without a flag all requests go to `backend`. `first_byte` counts from the end of the request,
+    `idle` between two reads, `total` over everything (0: no limit). `rate_limit` is requests per minute and `key`, or
+    per client address where the route has no key (0: none); `guards` check the body; `api_key` asks for the gateway's
+    key. Legacy's answers carry `deprecated` (RFC 9745), `sunset` (RFC 8594) and links to the `successor` (RFC 5829) and
+    to a page about the deprecation.
     """
 
     name: str
@@ -41,7 +55,8 @@ class Route:
     methods: frozenset[str] = frozenset()
     backend: Backend = Backend.LEGACY
     flag: str | None = None
-    key: str = "user_id"
+    key: str | None = None
+    id_policy: IdPolicy = IdPolicy.LEGACY
     connect: float = 3.0
     first_byte: float = 65.0
     idle: float = 65.0
@@ -50,13 +65,42 @@ class Route:
     rate_limit: int = 0
     guards: frozenset[str] = frozenset()
     api_key: bool = False
-    sunset: str | None = None
+    deprecated: datetime | None = None
+    sunset: datetime | None = None
+    successor: str | None = None
+    deprecation_link: str | None = None
+    # Worked out of the above when the table is read, because they are asked for on each request.
+    handling: Handling = field(init=False, default=Handling.PASS)
+    notices: tuple[tuple[bytes, bytes], ...] = field(init=False, default=())
+    """Lower-case names and lines of the fields that say that legacy's answer is on its way out."""
+
+    def __post_init__(self) -> None:
+        if self.key is None and (self.flag is not None or self.guards):
+            object.__setattr__(self, "key", DEFAULT_KEY)
+        in_body = self.rate_limit > 0 and self.key is not None and self.key_segment() is None
+        peeked = Handling.PEEK if self.guards or in_body else Handling.PASS
+        object.__setattr__(self, "handling", Handling.DECIDE if self.flag is not None else peeked)
+        object.__setattr__(self, "notices", tuple(_notices(self)))
+
+    def key_segment(self) -> int | None:
+        """Where in the path the key stands (1 is the first segment), if the pattern has it as a {name}."""
+        segments = self.path.split("/")
+        name = f"{{{self.key}}}"
+        return segments.index(name) if name in segments else None
+
+
+def _notices(route: Route) -> Iterator[tuple[bytes, bytes]]:
+    if route.deprecated is not None:
+        yield b"deprecation", b"Deprecation: @%d\r\n" % int(route.deprecated.timestamp())
+    if route.sunset is not None:
+        yield b"sunset", b"Sunset: %b\r\n" % http_date(route.sunset).encode()
+    if route.successor is not None:
+        yield b"link", b'Link: <%b>; rel="successor-version"\r\n' % route.successor.encode()
+    if route.deprecation_link is not None:
+        yield b"link", b'Link: <%b>; rel="deprecation"\r\n' % route.deprecation_link.encode()
 
 
 _UNMATCHED = Route(name="unmatched", path="/*")
-_NUMBERS = {"connect", "first_byte", "idle", "total"}
-_COUNTS = {"max_body", "rate_limit"}
-_OPTIONS = {item.name for item in fields(Route)} - {"name", "path", "methods"}
 
 
 @dataclass(slots=True)
@@ -113,7 +157,8 @@ def parse_routes(text: str) -> RouteTable:
     rows = document.get("route", [])
     if not isinstance(defaults, dict) or not isinstance(rows, list):
         raise RouteTableError([*problems, "'defaults' must be a table and 'route' a list of tables"])
-    base = _read_options(defaults, "defaults", problems)
+    base = read_options(defaults, "defaults", problems)
+    _check_dates(base, "defaults", problems)
     routes: list[Route] = []
     for number, row in enumerate(rows, 1):
         route = _read_route(row, f"route {number}", base, problems)
@@ -145,65 +190,24 @@ def _read_route(row: object, label: str, base: dict[str, object], problems: list
         problems.append(f"{label}: a {{name}} must be a whole segment of 'path'")
     if not isinstance(methods, list) or not all(isinstance(one, str) and _METHOD.match(one) for one in methods):
         problems.append(f"{label}: 'methods' must be a list of upper-case method names")
-    options = base | _read_options(
+    options = base | read_options(
         {k: v for k, v in row.items() if k not in ("name", "path", "methods")}, label, problems
     )
     if "flag" in options and "backend" in row:
         problems.append(f"{label}: 'flag' and 'backend' exclude each other")
-    if options.get("guards") and not options.get("flag"):
-        problems.append(f"{label}: 'guards' need a 'flag', since only flagged routes read the body")
+    if "id_policy" in row and "flag" not in options:
+        problems.append(f"{label}: 'id_policy' needs a 'flag', since nothing else is decided by an id")
+    _check_dates(options, label, problems)
     if len(problems) > before:
         return None
     return Route(name=name, path=str(path), methods=frozenset(methods), **options)  # type: ignore[arg-type]  # checked above
 
 
-def _read_options(row: dict[str, object], label: str, problems: list[str]) -> dict[str, object]:
-    options: dict[str, object] = {}
-    for name, value in row.items():
-        if name not in _OPTIONS:
-            problems.append(f"{label}: unknown option '{name}'")
-        elif name in _NUMBERS:
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 86_400:
-                problems.append(f"{label}: '{name}' must be seconds from 0 to 86400")
-            elif name != "total" and value == 0:
-                problems.append(f"{label}: '{name}' must be more than 0")
-            else:
-                options[name] = float(value)
-        elif name in _COUNTS:
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                problems.append(f"{label}: '{name}' must be a whole number, 0 or more")
-            else:
-                options[name] = value
-        else:
-            _read_choice(name, value, label, options, problems)
-    return options
-
-
-def _read_choice(name: str, value: object, label: str, options: dict[str, object], problems: list[str]) -> None:
-    if name == "backend":
-        if value in list(Backend):
-            options[name] = Backend(str(value))
-        else:
-            problems.append(f"{label}: 'backend' must be one of {', '.join(Backend)}")
-    elif name == "guards":
-        if isinstance(value, list) and all(isinstance(one, str) and one in GUARDS for one in value):
-            options[name] = frozenset(value)
-        else:
-            problems.append(f"{label}: 'guards' must be a list from {', '.join(sorted(GUARDS))}")
-    elif name == "api_key":
-        if isinstance(value, bool):
-            options[name] = value
-        else:
-            problems.append(f"{label}: 'api_key' must be true or false")
-    elif name == "sunset":
-        if isinstance(value, str) and _HTTP_DATE.match(value):
-            options[name] = value
-        else:
-            problems.append(f"{label}: 'sunset' must be a date like 'Fri, 31 Dec 2027 23:59:59 GMT'")
-    elif isinstance(value, str) and value and value.isprintable():
-        options[name] = value
-    else:
-        problems.append(f"{label}: '{name}' must be text")
+def _check_dates(options: dict[str, object], label: str, problems: list[str]) -> None:
+    """RFC 9745 section 4: what is deprecated ends no earlier than it is deprecated."""
+    deprecated, sunset = options.get("deprecated"), options.get("sunset")
+    if isinstance(deprecated, datetime) and isinstance(sunset, datetime) and sunset < deprecated:
+        problems.append(f"{label}: 'sunset' must not be earlier than 'deprecated'")
 
 
 def _check_clashes(routes: list[Route], problems: list[str]) -> None:

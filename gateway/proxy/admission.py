@@ -1,25 +1,34 @@
-"""Step 3 of the drawing: a flagged request's beginning is read, checked by the guards, decided on, and counted."""
+"""Step 3 of the drawing: the beginning of a request's body is read, checked by the guards, decided on, and counted."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from gateway.core.decide import Decision, decide
+from gateway.core.decide import LEGACY_BY_ROUTE, V2_BY_ROUTE, Backend, Decision, IdProblem, Reason, decide
+from gateway.core.errors import UnusableId, Where
 from gateway.core.peek import peek
-from gateway.core.routes import Route
+from gateway.core.route_options import IdPolicy
+from gateway.core.routes import DEFAULT_KEY, Route
 
 if TYPE_CHECKING:
     from gateway.proxy.service import Service
 
 
-def admit(service: "Service", route: Route, prefix: bytes, *, complete: bool) -> Decision:
-    """The decision for a request of a flagged route; `complete` says that `prefix` is the whole body.
+BY_ROUTE: Final = {Backend.LEGACY: LEGACY_BY_ROUTE, Backend.V2: V2_BY_ROUTE}
+_BAD_ID = frozenset((Reason.ID_MISSING, Reason.ID_INVALID, Reason.ID_BEYOND_PREFIX))
 
-    Raises ClientFault when a guard refuses it.
+
+def admit(service: "Service", route: Route, prefix: bytes, address: str, *, complete: bool) -> Decision:
+    """The decision for a request whose body is peeked at; `complete` says that `prefix` is the whole body, `address` is
+    the client's.
+
+    Raises ClientFault when a guard or the route's id policy refuses it.
     """
     now = service.clock.now
-    found = peek(prefix, complete=complete, key=route.key)
+    found = peek(prefix, complete=complete, key=route.key or DEFAULT_KEY)
     if route.guards or route.rate_limit:
-        service.guards.check_body(route, found, now)
-    flag = route.flag or ""
+        service.guards.check_body(route, found, address, now)
+    flag = route.flag
+    if flag is None:
+        return BY_ROUTE[route.backend]
     decision = decide(
         flag,
         found.identity,
@@ -27,6 +36,11 @@ def admit(service: "Service", route: Route, prefix: bytes, *, complete: bool) ->
         killed=service.kill.engaged,
         breaker_open=service.breaker.is_open(now),
     )
+    # After the decision, not before: while the flag is off or killed everything goes to legacy as it always did.
+    if route.id_policy is IdPolicy.REFUSE and decision.reason in _BAD_ID:
+        service.meters.decisions.add(flag, "none", decision.reason)
+        problem = found.identity.problem or IdProblem.UNREADABLE
+        raise UnusableId(f"This route needs a usable '{route.key}' in its JSON body: {problem}.", Where.ROUTE)
     service.meters.decisions.add(flag, decision.backend, decision.reason)
     return decision
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from gateway.core.decide import Backend, Decision
 from gateway.core.framing import Framing, ResponseFacts
+from gateway.core.routes import Route
 from gateway.proxy.admission import explanation
 
 if TYPE_CHECKING:
@@ -43,9 +44,14 @@ def response_lines(exchange: "Exchange", facts: ResponseFacts, decision: Decisio
         own += b"Connection: close\r\n"
     elif not exchange.minor:
         own += b"Connection: keep-alive\r\n"
-    if exchange.route.sunset and exchange.backend is _LEGACY:
-        # RFC 8594: this answer comes from what is going away.
-        own += b"Sunset: %b\r\n" % exchange.route.sunset.encode("ascii", "replace")
+    if exchange.route.notices and exchange.backend is _LEGACY:
+        own += _notices(exchange.route, facts)
     if exchange.block.wants_decision:
         own += b"X-Gateway-Decision: %b\r\n" % explanation(exchange.backend, decision)
     return own
+
+
+def _notices(route: Route, facts: ResponseFacts) -> bytes:
+    """That this answer comes from what is going away. What the backend itself says of it stands; links add up."""
+    said = {name.lower() for name, _ in facts.fields} - {b"link"}
+    return b"".join(line for name, line in route.notices if name not in said)

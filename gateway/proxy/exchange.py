@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from gateway.core.chunked import encode_chunk, encode_last_chunk
-from gateway.core.decide import LEGACY_BY_ROUTE, V2_BY_ROUTE, Backend, Decision
+from gateway.core.decide import LEGACY_BY_ROUTE, Backend, Decision
 from gateway.core.errors import (
     BodyTooLarge,
     ClientFault,
@@ -24,7 +24,8 @@ from gateway.core.framing import Framing, ResponseFacts, has_body, tokens
 from gateway.core.heads import Field
 from gateway.core.peek import PREFIX_BYTES
 from gateway.core.problems import problem
-from gateway.proxy.admission import admit
+from gateway.core.routes import Handling
+from gateway.proxy.admission import BY_ROUTE, admit
 from gateway.proxy.compose import frames_by_chunks, request_head, response_lines
 from gateway.proxy.inquiry import Verdict, inquire
 from gateway.proxy.reception import Received
@@ -35,13 +36,12 @@ if TYPE_CHECKING:
     from gateway.proxy.server import ClientConnection
     from gateway.proxy.upstream import UpstreamConnection
 
-_BY_ROUTE = {Backend.LEGACY: LEGACY_BY_ROUTE, Backend.V2: V2_BY_ROUTE}
 _SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
 # What a slow reader may leave unread is bounded by pausing the backend; joining more than this costs more than a write.
 _JOIN_BELOW = 16_384
 # A member of an Enum class takes three times as long to look up as a global, and these are looked up on every read.
 _NO_BODY, _BY_LENGTH, _BY_CHUNKS = Framing.NONE, Framing.LENGTH, Framing.CHUNKED
-_V2 = Backend.V2
+_V2, _PASS = Backend.V2, Handling.PASS
 
 
 class Exchange:
@@ -58,6 +58,7 @@ class Exchange:
         "_retried",
         "_sent_up",
         "_whole",
+        "address",
         "backend",
         "block",
         "client",
@@ -90,6 +91,7 @@ class Exchange:
         self.request_id = self.block.request_id or self.service.next_id()
         self.upstream: UpstreamConnection | None = None
         self.backend: Backend | None = None
+        self.address = ""  # the client's, where a limit needs it
         self.received = self.sent = self.status = 0
         self.request_done = self.responded = self.finished = False
         self.tunnel: Tunnel | None = None
@@ -114,8 +116,8 @@ class Exchange:
         if self.finished:
             return
         self._begun = True
-        if self.route.flag is None:
-            self._decision = _BY_ROUTE[self.route.backend]
+        if self.route.handling is _PASS:
+            self._decision = BY_ROUTE[self.route.backend]
             self._send(self.route.backend)
         elif self.request_done or self.received > PREFIX_BYTES:
             self._decide(complete=self.request_done)
@@ -124,13 +126,13 @@ class Exchange:
 
     def _decide(self, *, complete: bool) -> None:
         self._peeking = False
-        if complete and self.received <= PREFIX_BYTES:
+        if complete and self.received <= PREFIX_BYTES and self.route.flag is not None:
             self._whole = tuple(self._pending)
         try:
             # Exactly the prefix, however the network cut the body: the same body must get the same decision.
             prefix = b"".join(self._pending)[:PREFIX_BYTES]
             complete = complete and self.received <= PREFIX_BYTES
-            self._decision = admit(self.service, self.route, prefix, complete=complete)
+            self._decision = admit(self.service, self.route, prefix, self.address, complete=complete)
         except ClientFault as error:
             self.fail(error)
             return
@@ -222,7 +224,7 @@ class Exchange:
 
     def interim(self, facts: ResponseFacts, lines: bytes) -> None:
         """Pass on a 1xx (RFC 9110 section 15.2): not to HTTP/1.0, and no 100 that the gateway has already given."""
-        if self.minor and not (facts.line.status == 100 and self.route.flag is not None):
+        if self.minor and not (facts.line.status == 100 and self.route.handling is not _PASS):
             self.client.transport.write(lines + b"\r\n")
 
     def response_head(self, facts: ResponseFacts, lines: bytes, first: bytes, *, body: bool = True) -> None:

@@ -11,7 +11,7 @@ from gateway.core.framing import RequestFacts, read_request
 from gateway.core.headers import Hop, RequestBlock, request_block
 from gateway.core.heads import parse_request_line, usual_request_line
 from gateway.core.partial import PartialHead
-from gateway.core.routes import Route
+from gateway.core.routes import Handling, Route
 from gateway.core.target import parse_target
 
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ class Received(NamedTuple):
 class Reception:
     """Reads the heads of one connection."""
 
-    __slots__ = ("_hop", "_memo", "_memo_block", "_memo_flagged", "_service")
+    __slots__ = ("_memo", "_memo_block", "_memo_handling", "_service", "hop")
 
     def __init__(self, service: "Service", peer: bytes) -> None:
         self._service = service
-        self._hop = Hop(service.name, peer, service.config.trusted_hops)
+        self.hop = Hop(service.name, peer, service.config.trusted_hops)
         self._memo_block = b""
-        self._memo_flagged = False
+        self._memo_handling = Handling.PASS
         self._memo: tuple[RequestFacts, RequestBlock] | None = None
 
     def check_unfinished(self, head: PartialHead, piece: bytes) -> None:
@@ -65,21 +65,22 @@ class Reception:
         service = self._service
         route = service.routes.match(method, path)
         block = head[end:]
-        flagged = route.flag is not None
-        if block == self._memo_block and self._memo and minor and authority is None and flagged is self._memo_flagged:
+        handling = route.handling
+        if block == self._memo_block and self._memo and minor and authority is None and handling is self._memo_handling:
             facts, lines = self._memo
             return Received(method, target, path, minor, facts, lines, route)
         facts = read_request(block, minor)
         lines = request_block(
             facts,
-            self._hop,
+            self.hop,
             minor,
             authority=authority,
             nameless=service.pools[route.backend].address.authority,
-            flagged=flagged,
+            flagged=handling is Handling.DECIDE,
+            peeked=handling is not Handling.PASS,
         )
         if minor and authority is None and not facts.expects_continue:
-            self._memo_block, self._memo, self._memo_flagged = block, (facts, lines), flagged
+            self._memo_block, self._memo, self._memo_handling = block, (facts, lines), handling
         return Received(method, target, path, minor, facts, lines, route)
 
     def _check_size(self, head: bytes) -> None:

@@ -6,6 +6,7 @@ A request's head is read when all of it is here; a pipelined one waits, unread, 
 import asyncio
 from typing import TYPE_CHECKING, cast
 
+from gateway.core.client_address import client_address
 from gateway.core.errors import (
     BodyTooLarge,
     ClientFault,
@@ -18,7 +19,7 @@ from gateway.core.errors import (
 from gateway.core.framing import Framing, RequestFacts
 from gateway.core.partial import PartialHead
 from gateway.core.problems import problem
-from gateway.core.routes import HEALTH_PATH
+from gateway.core.routes import HEALTH_PATH, Handling
 from gateway.proxy import own
 from gateway.proxy.body import RequestBody
 from gateway.proxy.exchange import Exchange
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 # A member of an Enum class takes three times as long to look up as a global, and these are looked up on every read.
 _IDLE, _HEAD, _BODY, _WAITING, _TUNNEL, _LINGER, _CLOSING = Stage
 _NO_BODY = Framing.NONE
+_PASS = Handling.PASS
 
 
 class ClientConnection(asyncio.Protocol):
@@ -177,17 +179,21 @@ class ClientConnection(asyncio.Protocol):
             received = received._replace(block=own.one_hop_less(received.block))
         self.closing = not received.facts.keep_alive
         self.exchange = exchange = Exchange(self, received)
+        route = received.route
+        if route.api_key or route.rate_limit:
+            fields, hop, service = received.facts.fields, self._reception.hop, self.service
+            exchange.address = client_address(fields, hop.peer, hop.trusted_hops)
+            try:
+                service.guards.check_head(route, fields, received.path, exchange.address, service.clock.now)
+            except ClientFault as error:
+                exchange.request_done = received.facts.framing is _NO_BODY
+                exchange.fail(error)
+                return
         self._start_body(exchange, received.facts)
 
     def _start_body(self, exchange: Exchange, facts: RequestFacts) -> None:
         route = exchange.route
         framing = facts.framing
-        if route.api_key:
-            try:
-                self.service.guards.check_head(route, facts.fields)
-            except ClientFault as error:
-                exchange.fail(error)
-                return
         if framing is _NO_BODY:
             self.stage = _WAITING
             self.deadline = self.service.clock.now + route.first_byte
@@ -200,7 +206,7 @@ class ClientConnection(asyncio.Protocol):
             exchange.fail(BodyTooLarge(f"This route takes at most {route.max_body} bytes.", Where.REQUEST_BODY))
             return
         self._body = RequestBody(facts)
-        if route.flag is not None and facts.expects_continue:
+        if route.handling is not _PASS and facts.expects_continue:
             self.transport.write(CONTINUE)
         if self._buffer:
             first, self._buffer = self._buffer, b""

@@ -3,8 +3,9 @@
 import pytest
 
 from gateway.core.errors import Refused, TooManyRequests, Unauthorized
-from gateway.core.guards import MAX_KEYS, RateLimiter, check_api_key, check_storage_path
+from gateway.core.guards import MAX_KEYS, Guards, RateLimiter, check_api_key, check_storage_path
 from gateway.core.peek import peek
+from gateway.core.routes import parse_routes
 
 
 def check(path: str, user: str = "u1") -> None:
@@ -67,3 +68,45 @@ def test_a_limit_remembers_a_bounded_number_of_users() -> None:
     limiter.check("0", 0.0)
     with pytest.raises(TooManyRequests):
         limiter.check(str(MAX_KEYS), 0.0)
+
+
+def status(guards: Guards, options: str, body: bytes | None, path: bytes = b"/a/u", address: str = "1.1.1.1") -> int:
+    (route,) = parse_routes(f'[[route]]\nname = "a"\npath = "/a/{{id}}"\nrate_limit = 1\n{options}\n').routes
+    try:
+        guards.check_head(route, [], path, address, 0.0)
+        if body is not None:
+            guards.check_body(route, peek(body, complete=True, key=route.key or ""), address, 0.0)
+    except TooManyRequests:
+        return 429
+    return 200
+
+
+def test_a_limit_counts_users_where_the_body_or_the_path_names_them() -> None:
+    guards = Guards("")
+    in_body = 'key = "user_id"'
+    assert [status(guards, in_body, b'{"user_id":"u"}') for _ in range(2)] == [200, 429]
+    assert status(guards, in_body, b'{"user_id":"v"}') == 200
+    guards = Guards("")
+    in_path = 'key = "id"'
+    assert [status(guards, in_path, None, path) for path in (b"/a/u", b"/a/u", b"/a/v")] == [200, 429, 200]
+
+
+def test_a_limit_counts_addresses_where_nothing_names_the_user() -> None:
+    guards = Guards("")
+    assert [status(guards, "", None, address=one) for one in ("1.1.1.1", "1.1.1.1", "2.2.2.2")] == [200, 429, 200]
+
+
+def test_leaving_the_id_out_is_no_way_around_the_limit() -> None:
+    guards = Guards("")
+    assert [status(guards, 'key = "user_id"', b"{}") for _ in range(2)] == [200, 429]
+    assert status(guards, 'key = "user_id"', b'{"user_id":"1.1.1.1"}') == 200
+
+
+def test_buckets_outlive_a_reload_that_keeps_their_limit() -> None:
+    guards = Guards("")
+    assert status(guards, "", None) == 200
+    (route,) = parse_routes('[[route]]\nname = "a"\npath = "/a/{id}"\nrate_limit = 1\n').routes
+    guards.keep("", [route])
+    assert status(guards, "", None) == 429
+    guards.keep("", [])
+    assert status(guards, "", None) == 200

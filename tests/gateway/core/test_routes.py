@@ -5,7 +5,7 @@ from importlib.resources import files
 import pytest
 
 from gateway.core.decide import Backend
-from gateway.core.routes import RouteTableError, parse_routes
+from gateway.core.routes import Handling, RouteTableError, parse_routes
 
 BROKEN = """
 unknown = 1
@@ -40,6 +40,20 @@ guards = ["storage-path-of-user"]
 name = "e"
 path = "/c"
 backend = "v3"
+[[route]]
+name = "f"
+path = "/f"
+flag = "f"
+id_policy = "guess"
+rate_limit = 1.5
+sunset = "Sat, 31 Dec 2027 23:59:59 GMT"
+successor = "over there"
+[[route]]
+name = "g"
+path = "/g"
+id_policy = "refuse"
+deprecated = 2027-06-01T00:00:00Z
+sunset = 2027-05-31T23:59:59Z
 """
 
 
@@ -59,7 +73,12 @@ def test_all_problems_are_reported_together() -> None:
         "'guards' must be a list from",
         "'max_body' must be a whole number",
         "is the gateway's own",
-        "'guards' need a 'flag'",
+        "'id_policy' needs a 'flag'",
+        "'id_policy' must be one of legacy, refuse",
+        "'rate_limit' must be a whole number",
+        "'sunset' must be a date like",
+        "'successor' must be a URL",
+        "route 'g': 'sunset' must not be earlier than 'deprecated'",
         "'backend' must be one of legacy, v2",
     ):
         assert part in text
@@ -113,3 +132,38 @@ def test_defaults_hold_for_rows_and_for_what_is_not_listed() -> None:
         '[defaults]\nidle = 5\n[[route]]\nname = "a"\npath = "/a"\n[[route]]\nname = "b"\npath = "/b"\nidle = 7\n'
     )
     assert (table.match(b"GET", b"/a").idle, table.match(b"GET", b"/b").idle, table.unmatched.idle) == (5, 7, 5)
+
+
+def test_dates_are_written_as_http_or_toml_writes_them() -> None:
+    row = '[[route]]\nname = "a"\npath = "/a"\n'
+    for text in ('"Fri, 31 Dec 2027 23:59:59 GMT"', "2027-12-31T23:59:59Z", "2028-01-01T00:59:59+01:00"):
+        (route,) = parse_routes(f"{row}sunset = {text}\n").routes
+        assert route.notices == ((b"sunset", b"Sunset: Fri, 31 Dec 2027 23:59:59 GMT\r\n"),)
+    for text in ('"Sat, 31 Dec 2027 23:59:59 GMT"', '"tomorrow"', "2027-12-31T23:59:59", "2027-12-31", "true", "1"):
+        with pytest.raises(RouteTableError, match="'sunset' must be a date"):
+            parse_routes(f"{row}sunset = {text}\n")
+
+
+def test_a_url_cannot_end_its_field_or_its_brackets() -> None:
+    for text in ("/a>; rel=x", "/a b", "/a\\r\\nX: y", "//host\\n", "javascript:x", ""):
+        with pytest.raises(RouteTableError, match="'successor' must be a URL"):
+            parse_routes(f'[[route]]\nname = "a"\npath = "/a"\nsuccessor = "{text}"\n')
+
+
+@pytest.mark.parametrize(
+    ("options", "handling"),
+    [
+        ("", Handling.PASS),
+        ("rate_limit = 5", Handling.PASS),
+        ('key = "user_id"', Handling.PASS),
+        ('key = "user_id"\nrate_limit = 5', Handling.PEEK),
+        ('key = "id"\nrate_limit = 5', Handling.PASS),
+        ('guards = ["storage-path-of-user"]', Handling.PEEK),
+        ('flag = "f"', Handling.DECIDE),
+        ('flag = "f"\nguards = ["storage-path-of-user"]', Handling.DECIDE),
+    ],
+)
+def test_a_body_is_read_only_where_something_in_it_is_asked_for(options: str, handling: Handling) -> None:
+    """A key that stands in the path needs no body."""
+    (route,) = parse_routes(f'[[route]]\nname = "a"\npath = "/a/{{id}}"\n{options}\n').routes
+    assert route.handling is handling
