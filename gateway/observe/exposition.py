@@ -7,12 +7,14 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
+from itertools import accumulate, zip_longest
 from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from flags.apply_times import BOUNDS as APPLY_BOUNDS
 from gateway.observe.meters import BOUNDS
 
 Json = dict[str, Any]  # a worker's snapshot, whose shape is that of gateway.proxy.worker.Worker.snapshot
@@ -30,6 +32,8 @@ class Totals:
         self.errors: dict[tuple[str, ...], int] = defaultdict(int)
         self.decisions: dict[tuple[str, ...], int] = defaultdict(int)
         self.events: dict[tuple[str, ...], int] = defaultdict(int)
+        self.applies = [0] * (len(APPLY_BOUNDS) + 1)
+        self.apply_seconds = 0.0
         self.bytes_in = self.bytes_out = self.log_dropped = 0
 
     def add(self, counters: Json) -> None:
@@ -45,6 +49,9 @@ class Totals:
             sums: dict[tuple[str, ...], int] = getattr(self, name)
             for *labels, count in counters.get(name, ()):
                 sums[tuple(labels)] += count
+        applies, seconds = counters.get("flag_applies", (self.applies[:0], 0.0))
+        self.applies = [a + b for a, b in zip_longest(self.applies, applies, fillvalue=0)]
+        self.apply_seconds += seconds
         self.bytes_in += counters.get("bytes_in", 0)
         self.bytes_out += counters.get("bytes_out", 0)
         self.log_dropped += counters.get("log_dropped", 0)
@@ -95,6 +102,7 @@ def _merged(parts: Iterable[Json]) -> Json:
         "bytes_in": totals.bytes_in,
         "bytes_out": totals.bytes_out,
         "log_dropped": totals.log_dropped,
+        "flag_applies": [totals.applies, totals.apply_seconds],
         **{
             name: [[*labels, count] for labels, count in getattr(totals, name).items()]
             for name in ("errors", "decisions", "events")
@@ -107,6 +115,10 @@ def _counter(name: str, text: str, labels: list[str], counts: dict[Labels, int])
     for values, count in sorted(counts.items()):
         family.add_metric(list(values), count)
     return family
+
+
+def _cumulative(bounds: Iterable[float], counts: Iterable[int]) -> list[tuple[str, int]]:
+    return list(zip([*map(str, bounds), "+Inf"], accumulate(counts), strict=True))
 
 
 def _traffic(totals: Totals) -> Iterator[Metric]:
@@ -122,12 +134,15 @@ def _traffic(totals: Totals) -> Iterator[Metric]:
         labels=["route", "backend"],
     )
     for (route, backend), buckets in sorted(totals.buckets.items()):
-        running, cumulative = 0, []
-        for bound, count in zip([*map(str, BOUNDS), "+Inf"], buckets, strict=True):
-            running += count
-            cumulative.append((bound, running))
-        latency.add_metric([route, backend], cumulative, totals.seconds[route, backend])
+        latency.add_metric([route, backend], _cumulative(BOUNDS, buckets), totals.seconds[route, backend])
     yield latency
+    applied = HistogramMetricFamily(
+        "gateway_flag_apply_seconds",
+        "From a change of the flags (with Unleash: from the last time that it said otherwise) to its being in force.",
+        labels=[],
+    )
+    applied.add_metric([], _cumulative(APPLY_BOUNDS, totals.applies), totals.apply_seconds)
+    yield applied
     yield _counter(
         "gateway_upstream_errors",
         "Failed exchanges: with which backend, where in the exchange, whose fault, which problem.",

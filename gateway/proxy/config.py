@@ -26,6 +26,10 @@ class WorkerConfig:
     upstream_idle: float = 4.0
     drain_seconds: float = 25.0
     api_key: str = ""
+    unleash_url: str = ""  # empty: the flag file
+    unleash_token: str = ""
+    flags_max_age: float | None = None
+    force_key: str = ""  # empty: force headers have no effect
 
     def to_json(self) -> str:
         """For the worker's standard input."""

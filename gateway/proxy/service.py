@@ -8,8 +8,8 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flags.file_source import FileSource
 from flags.kill import KillSwitch
+from flags.opening import open_source
 from gateway.core.breaker import Breaker
 from gateway.core.decide import Backend
 from gateway.core.errors import InternalError
@@ -54,6 +54,7 @@ class Service:
         "config",
         "draining",
         "flags",
+        "force_key",
         "guards",
         "kill",
         "loop",
@@ -73,7 +74,13 @@ class Service:
         self.routes = parse_routes(config.routes)
         self.name = config.name.encode("ascii")
         flags_path = Path(config.flags_path)
-        self.flags = FileSource(flags_path)
+        self.flags = open_source(
+            flags_path,
+            unleash_url=config.unleash_url,
+            unleash_token=config.unleash_token,
+            max_age=config.flags_max_age,
+        )
+        self.force_key = config.force_key.encode()
         self.kill = KillSwitch(flags_path)
         self.clients: set[ClientConnection] = set()
         self.draining = False

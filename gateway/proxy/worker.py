@@ -15,6 +15,7 @@ import sys
 
 import uvloop
 
+from flags.errors import StoreFailedError
 from flags.follow import follow
 from gateway.core.routes import RouteTableError, parse_routes
 from gateway.observe.access_log import AccessLog
@@ -51,6 +52,7 @@ class Worker:
         service.access_log.start()
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C reaches the supervisor too, which then drains us
+        loop.add_signal_handler(signal.SIGUSR2, self._kill)
         server = await loop.create_server(lambda: ClientConnection(service), sock=self._listener, backlog=4096)
         await self._channel.open(self._control_socket)
         tasks = [
@@ -69,6 +71,7 @@ class Worker:
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*tasks)
         await self._channel.close()
+        service.flags.close()
         service.access_log.close()
         return clean
 
@@ -89,9 +92,15 @@ class Worker:
                 "digest": None if flags.snapshot is None else flags.snapshot.digest,
                 "error": flags.error,
                 "loaded_at": flags.loaded_at,
+                "changed_at": flags.changed_at,
+                "apply_seconds": flags.applied.last,
                 "age": flags.age(),
             },
-            "counters": service.meters.snapshot() | {"log_dropped": service.access_log.dropped},
+            "counters": service.meters.snapshot()
+            | {
+                "log_dropped": service.access_log.dropped,
+                "flag_applies": [flags.applied.counts, flags.applied.seconds],
+            },
             "pools": {
                 str(backend): {"open": pool.open, "idle": len(pool.idle), "waiting": pool.waiting}
                 for backend, pool in service.pools.items()
@@ -102,6 +111,11 @@ class Worker:
                 "loop_lag_seconds": max_lag,
             },
         }
+
+    def _kill(self) -> None:
+        """SIGUSR2, to one worker or to all processes of the group. A folder that cannot be written must not end us."""
+        with contextlib.suppress(StoreFailedError):
+            self.service.kill.engage(who="SIGUSR2", why="signal to a worker")
 
     def _drain_asked(self, _: dict[str, object]) -> dict[str, object]:
         self._stop.set()
