@@ -123,7 +123,8 @@ class GatewaySettings(BaseSettings):
     def _guarded(self) -> "GatewaySettings":
         if not self.ops_token and not is_loopback(parse_listen(self.ops).host):
             raise ValueError("ops is not on loopback, so ops_token (GATEWAY_OPS_TOKEN) must be set")
-        if any(route.api_key for route in parse_routes(read_routes(self.routes)).routes) and not self.api_key:
+        table = parse_routes(read_routes(self.routes))
+        if any(route.api_key for route in (*table.routes, table.unmatched)) and not self.api_key:
             raise ValueError("a route asks for an API key, so api_key (GATEWAY_API_KEY) must be set")
         if self.unleash_url and not self.unleash_token:
             raise ValueError("unleash_url is set, so unleash_token (UNLEASH_TOKEN) must be set")
