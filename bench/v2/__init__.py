@@ -1,0 +1,1 @@
+"""Benchmarks and campaigns of the v2 service, against a sandbox on this machine."""
