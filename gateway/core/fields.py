@@ -23,6 +23,7 @@ class Kind(IntEnum):
     SPOOFED = auto()  # looks like a forwarding field to readers that take '_' for '-'
     OURS = auto()  # X-Gateway-*: only we may say so
     EXPLAIN = auto()
+    FORCE = auto()  # signed; read here, never passed on
     VIA = auto()
     REQUEST_ID = auto()
     TRACEPARENT = auto()
@@ -51,6 +52,7 @@ _KNOWN: Final = {
     b"x-real-ip": Kind.FORWARDING,
     b"forwarded": Kind.FORWARDING,
     b"x-gateway-explain": Kind.EXPLAIN,
+    b"x-gateway-force": Kind.FORCE,
     b"via": Kind.VIA,
     b"x-request-id": Kind.REQUEST_ID,
     b"traceparent": Kind.TRACEPARENT,

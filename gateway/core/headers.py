@@ -20,6 +20,7 @@ _NEVER_NOMINATED = frozenset(
 _CONTENT_LENGTH_FIELD = Kind.CONTENT_LENGTH
 _EXPECT_FIELD = Kind.EXPECT
 _EXPLAIN_FIELD = Kind.EXPLAIN
+_FORCE_FIELD = Kind.FORCE
 _FORWARDING_FIELD = Kind.FORWARDING
 _HOST_FIELD = Kind.HOST
 _IDEMPOTENCY_KEY_FIELD = Kind.IDEMPOTENCY_KEY
@@ -61,6 +62,7 @@ class RequestBlock(NamedTuple):
     origin: bytes | None
     max_forwards: int | None
     wants_decision: bool
+    force: bytes | None = None  # X-Gateway-Force, unchecked
 
 
 def request_block(
@@ -115,6 +117,7 @@ def request_block(
         seen.get(_ORIGIN_FIELD),
         int(left) if left.isdigit() and len(left) < 10 else None,
         _EXPLAIN_FIELD in seen,
+        seen.get(_FORCE_FIELD),
     )
 
 
@@ -130,7 +133,7 @@ def _withheld(
         return peeked or not facts.expects_continue
     if kind is _IDEMPOTENCY_KEY_FIELD:
         return flagged and (kind in seen or not value)
-    if kind is _EXPLAIN_FIELD:
+    if kind is _EXPLAIN_FIELD or kind is _FORCE_FIELD:
         seen[kind] = value
         return True
     return kind is _CONTENT_LENGTH_FIELD and facts.framing is Framing.CHUNKED

@@ -1,14 +1,17 @@
 """Step 3 of the drawing: the beginning of a request's body is read, checked by the guards, decided on, and counted."""
 
+from time import time
 from typing import TYPE_CHECKING, Final
 
-from gateway.core.decide import LEGACY_BY_ROUTE, V2_BY_ROUTE, Backend, Decision, IdProblem, Reason, decide
+from gateway.core.decide import LEGACY_BY_ROUTE, V2_BY_ROUTE, Backend, Decision, Identity, IdProblem, Reason, decide
 from gateway.core.errors import UnusableId, Where
+from gateway.core.force import read_force
 from gateway.core.peek import peek
 from gateway.core.route_options import IdPolicy
-from gateway.core.routes import DEFAULT_KEY, Route
+from gateway.core.routes import DEFAULT_KEY
 
 if TYPE_CHECKING:
+    from gateway.proxy.exchange import Exchange
     from gateway.proxy.service import Service
 
 
@@ -16,16 +19,16 @@ BY_ROUTE: Final = {Backend.LEGACY: LEGACY_BY_ROUTE, Backend.V2: V2_BY_ROUTE}
 _BAD_ID = frozenset((Reason.ID_MISSING, Reason.ID_INVALID, Reason.ID_BEYOND_PREFIX))
 
 
-def admit(service: "Service", route: Route, prefix: bytes, address: str, *, complete: bool) -> Decision:
-    """The decision for a request whose body is peeked at; `complete` says that `prefix` is the whole body, `address` is
-    the client's.
+def admit(exchange: "Exchange", prefix: bytes, *, complete: bool) -> Decision:
+    """The decision for a request whose body is peeked at; `complete` says that `prefix` is the whole body.
 
     Raises ClientFault when a guard or the route's id policy refuses it.
     """
+    service, route, asked = exchange.service, exchange.route, exchange.block.force
     now = service.clock.now
     found = peek(prefix, complete=complete, key=route.key or DEFAULT_KEY)
     if route.guards or route.rate_limit:
-        service.guards.check_body(route, found, address, now)
+        service.guards.check_body(route, found, exchange.address, now)
     flag = route.flag
     if flag is None:
         return BY_ROUTE[route.backend]
@@ -35,7 +38,10 @@ def admit(service: "Service", route: Route, prefix: bytes, address: str, *, comp
         service.flags.snapshot,
         killed=service.kill.engaged,
         breaker_open=service.breaker.is_open(now),
+        force=None if asked is None else _forced(service, asked, found.identity),
     )
+    if decision.reason is Reason.FORCED:
+        service.meters.events.add("forced", decision.backend)
     # After the decision, not before: while the flag is off or killed everything goes to legacy as it always did.
     if route.id_policy is IdPolicy.REFUSE and decision.reason in _BAD_ID:
         service.meters.decisions.add(flag, "none", decision.reason)
@@ -43,6 +49,15 @@ def admit(service: "Service", route: Route, prefix: bytes, address: str, *, comp
         raise UnusableId(f"This route needs a usable '{route.key}' in its JSON body: {problem}.", Where.ROUTE)
     service.meters.decisions.add(flag, decision.backend, decision.reason)
     return decision
+
+
+def _forced(service: "Service", value: bytes, identity: Identity) -> Backend | None:
+    """The backend that a force header rightly asks for; a wrong one is counted, and has no effect."""
+    found = read_force(value, service.force_key, identity.value, time())
+    if isinstance(found, Backend):
+        return found
+    service.meters.events.add(found, "none")
+    return None
 
 
 def explanation(backend: str | None, decision: Decision) -> bytes:

@@ -132,7 +132,7 @@ class Exchange:
             # Exactly the prefix, however the network cut the body: the same body must get the same decision.
             prefix = b"".join(self._pending)[:PREFIX_BYTES]
             complete = complete and self.received <= PREFIX_BYTES
-            self._decision = admit(self.service, self.route, prefix, self.address, complete=complete)
+            self._decision = admit(self, prefix, complete=complete)
         except ClientFault as error:
             self.fail(error)
             return

@@ -3,7 +3,7 @@
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from gateway.core.decide import Backend
+from gateway.core.decide import Backend, Reason
 from gateway.core.errors import Fault, GatewayError
 from gateway.observe.access_log import access_line
 
@@ -21,7 +21,8 @@ def record(exchange: "Exchange", reason: str) -> None:
     meters.bytes_out += exchange.sent
     backend = exchange.backend or "none"
     route = exchange.route.name
-    meters.of(route, backend).record(exchange.status, seconds)
+    if reason != Reason.FORCED:  # a tester's request is no evidence about the users of a backend
+        meters.of(route, backend).record(exchange.status, seconds)
     if service.access_log.enabled:
         service.access_log.add(
             access_line(

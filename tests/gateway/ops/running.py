@@ -22,14 +22,15 @@ class RunningGateway:
 
 
 async def backend() -> asyncio.Server:
-    """Reads a request with a Content-Length and answers 200."""
+    """Reads a request with a Content-Length and answers 200, with the names of the fields that reached it."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:] if b": " in line)
                 await reader.readexactly(int(fields.get(b"content-length", b"0")))
-                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+                seen = b" ".join(fields)
+                writer.write(b"HTTP/1.1 200 OK\r\nx-seen: %b\r\ncontent-length: 2\r\n\r\nok" % seen)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -70,18 +71,23 @@ class Caller:
     def __init__(self, url: str) -> None:
         self._address = urlsplit(url)
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self.last: dict[str, str] = {}
 
-    async def ask(self, user_id: str) -> tuple[int, str]:
-        """Status and X-Gateway-Backend of one `POST /process-full`."""
+    async def ask(self, user_id: str, *more: str) -> tuple[int, str]:
+        """Status and X-Gateway-Backend of one `POST /process-full`, with these further header lines.
+
+        `last` holds the fields of the answer.
+        """
         if self._streams is None:
             self._streams = await asyncio.open_connection(self._address.hostname, self._address.port)
         reader, writer = self._streams
         body = json.dumps({"user_id": user_id, "storage_path": "a/b.json"}).encode()
-        fields = f"host: gateway\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
+        fields = "\r\n".join(("host: gateway", "content-type: application/json", f"content-length: {len(body)}", *more))
         writer.write(f"POST /process-full HTTP/1.1\r\n{fields}\r\n\r\n".encode() + body)
         answer = (await reader.readuntil(b"\r\n\r\n")).decode().lower().split("\r\n")
         got = dict(line.split(": ", 1) for line in answer[1:] if ": " in line)
         await reader.readexactly(int(got["content-length"]))
+        self.last = got
         return int(answer[0].split()[1]), got["x-gateway-backend"]
 
     def close(self) -> None:
