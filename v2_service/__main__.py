@@ -1,4 +1,4 @@
-"""The command line `v2`: serve, import a file, check the settings, print the migrations."""
+"""The command line `v2`: serve, import a file, check and audit, show costs, print the migrations."""
 
 from __future__ import annotations
 
@@ -84,6 +84,33 @@ def check() -> None:
     if problems:
         raise typer.Exit(EXIT_NOT_COMPLETE)
     out.print("settings, modules and database are in order")
+
+
+@app.command()
+def costs(
+    newest: Annotated[int, typer.Option(min=1, max=500, help="How many runs to show.")] = 20,
+) -> None:
+    """What imports cost, in tokens and dollars: the newest runs, failures included, and the days."""
+    from v2_service.reports import show_costs
+
+    try:
+        asyncio.run(show_costs(_settings(), out, newest))
+    except V2Error as error:
+        err.print(f"[red]{error.sentence}[/red]")
+        raise typer.Exit(EXIT_NOT_COMPLETE) from None
+
+
+@app.command()
+def audit() -> None:
+    """Check that chunks, embeddings, profiles and runs agree. Reads every chunk; exit code 1 when something is wrong."""
+    from v2_service.reports import show_audit
+
+    try:
+        sound = asyncio.run(show_audit(_settings(), out))
+    except V2Error as error:
+        err.print(f"[red]{error.sentence}[/red]")
+        sound = False
+    raise typer.Exit(0 if sound else EXIT_NOT_COMPLETE)
 
 
 @app.command()

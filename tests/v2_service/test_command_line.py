@@ -86,7 +86,7 @@ def test_migrations_are_printed_in_order() -> None:
     assert "create table if not exists public.pipeline_runs" in sql
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["import"], ["check"], ["migrate"]])
+@pytest.mark.parametrize("command", [[], ["serve"], ["import"], ["check"], ["costs"], ["audit"], ["migrate"]])
 def test_every_command_has_help(command: list[str]) -> None:
     shown = v2(*command, "--help")
     assert shown.exit_code == 0

@@ -49,3 +49,47 @@ language sql stable security definer set search_path = public, extensions, pg_te
             'pipeline_staged_chunks', 'pipeline_costs'
         )
 $$;
+
+-- Consistency of what is stored: finding -> how many there are, and some users (first 8 characters). Reads every chunk.
+create or replace function public.v2_audit(p_examples integer) returns jsonb
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
+    with per_user as (
+        select user_id, count(*) as chunks, count(embedding) as embedded, count(distinct chunk_tier) as tiers,
+               count(*) filter (where chunk_tier not in ('micro', 'medium', 'macro') or chunk_tier is null) as unknown
+        from public.conversation_chunks group by user_id
+    ), findings as (
+        select 'complete_without_chunks' as finding, p.user_id
+        from public.user_profiles p left join per_user u using (user_id)
+        where p.import_status = 'complete' and u.user_id is null
+        union all
+        select 'complete_without_embeddings', p.user_id
+        from public.user_profiles p join per_user u using (user_id)
+        where p.embedding_status = 'complete' and u.embedded < u.chunks
+        union all
+        select 'chunk_count_differs', p.user_id
+        from public.user_profiles p join per_user u using (user_id)
+        where p.import_status = 'complete' and p.total_chunks is not null and p.total_chunks <> u.chunks
+        union all
+        select 'chunks_twice', d.user_id from (
+            select user_id from public.conversation_chunks
+            group by user_id, chunk_tier, conversation_id, created_at, md5(content) having count(*) > 1
+        ) d
+        union all
+        select 'unknown_tier', user_id from per_user where unknown > 0
+        union all
+        select 'tiers_missing', user_id from per_user where tiers < 3
+        union all
+        select 'many_chunks_per_conversation', c.user_id from (
+            select user_id from public.conversation_chunks where chunk_tier = 'medium'
+            group by user_id, conversation_id having count(*) > 10
+        ) c
+        union all
+        select 'run_silent_for_two_hours', user_id from public.pipeline_runs
+        where status in ('accepted', 'running') and coalesce(heartbeat_at, created_at) < now() - interval '2 hours'
+    )
+    select coalesce(jsonb_object_agg(finding, jsonb_build_object('found', found, 'users', users)), '{}') from (
+        select finding, count(*) as found,
+               (array_agg(distinct left(user_id::text, 8)))[1:p_examples] as users
+        from findings group by finding
+    ) by_finding
+$$;
