@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from gateway.core.force import MIN_KEY_BYTES
 from gateway.core.routes import RouteTableError, parse_routes
 from gateway.ops.access import is_loopback
-from gateway.proxy.address import parse_listen, parse_upstream
+from gateway.proxy.address import client_tls, parse_listen, parse_upstream
 from gateway.proxy.config import WorkerConfig
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -78,6 +78,9 @@ class GatewaySettings(BaseSettings):
     api_key: SecretStr | None = Field(
         default=None, description="key that routes with api_key = true ask for (bearer token)"
     )
+    ca_file: Path | None = Field(
+        default=None, description="certificate authorities (PEM) for https backends, instead of the system's"
+    )
     head_bytes: int = Field(default=65_536, ge=1024, le=1_048_576, description="largest request head; beyond it 431")
     target_bytes: int = Field(default=16_384, ge=256, le=65_536, description="longest request line; beyond it 414")
     head_timeout: Seconds = Field(default=15.0, description="seconds for a whole request head; beyond it 408")
@@ -106,6 +109,15 @@ class GatewaySettings(BaseSettings):
     @classmethod
     def _upstream(cls, value: str) -> str:
         parse_upstream(value)
+        return value
+
+    @field_validator("ca_file")
+    @classmethod
+    def _authorities(cls, value: Path | None) -> Path | None:
+        try:
+            client_tls(str(value or ""))
+        except OSError as error:
+            raise ValueError(f"cannot be used: {error.strerror or error}") from None
         return value
 
     @field_validator("routes")
@@ -151,6 +163,7 @@ class GatewaySettings(BaseSettings):
             upstream_idle=self.upstream_idle,
             drain_seconds=self.drain_seconds,
             api_key=revealed(self.api_key),
+            ca_file=str(self.ca_file.absolute()) if self.ca_file else "",
             unleash_url=str(self.unleash_url or ""),
             unleash_token=revealed(self.unleash_token),
             flags_max_age=self.flags_max_age,

@@ -21,6 +21,8 @@ Raised by gateway.core and gateway.proxy; turned into an answer by gateway.core.
     +-- UpstreamFault               a backend did not do its part
     |   +-- ConnectFailed           502  no connection, so nothing was sent
     |   +-- ConnectTimeout          504  the same, by time
+    |   +-- TlsFailed               502  the same, by TLS
+    |   |   +-- CertificateRefused  502  by the backend's certificate
     |   +-- UpstreamGone            502  the connection ended before the answer began
     |   +-- ResponseTimeout         504  no answer, or no further bytes of it, in time
     |   +-- MalformedResponse       502  broken syntax, ambiguous framing
@@ -225,6 +227,22 @@ class ConnectTimeout(UpstreamFault):
     slug = "upstream-connect-timeout"
     title = "Backend did not accept the connection in time"
     proxy_error = "connection_timeout"
+
+
+class TlsFailed(UpstreamFault):
+    """As ConnectFailed: there was no TLS connection."""
+
+    slug = "upstream-tls"
+    title = "No TLS connection to the backend"
+    proxy_error = "tls_protocol_error"
+
+
+class CertificateRefused(TlsFailed):
+    """The backend's certificate is not one that the gateway accepts for its name."""
+
+    slug = "upstream-certificate"
+    title = "Backend's certificate refused"
+    proxy_error = "tls_certificate_error"
 
 
 class UpstreamGone(UpstreamFault):

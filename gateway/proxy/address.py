@@ -1,6 +1,7 @@
 """Where a listener or a backend is: host and port, or the path of a Unix socket, with or without TLS."""
 
 import re
+import ssl
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -48,3 +49,13 @@ def parse_listen(text: str) -> Address:
     if found is None or int(found[3]) > 65535:
         raise ValueError("give HOST:PORT, an IPv6 host in brackets")
     return Address(host=found[1] or found[2], port=int(found[3]))
+
+
+def client_tls(ca_file: str) -> ssl.SSLContext:
+    """How https backends are checked: by the system's authorities, or only by those in `ca_file` (PEM).
+
+    Raises OSError (ssl.SSLError is one) if the file cannot be used.
+    """
+    context = ssl.create_default_context(cafile=ca_file or None)
+    context.set_alpn_protocols(["http/1.1"])
+    return context

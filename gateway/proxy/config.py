@@ -26,6 +26,7 @@ class WorkerConfig:
     upstream_idle: float = 4.0
     drain_seconds: float = 25.0
     api_key: str = ""
+    ca_file: str = ""  # empty: the system's certificate authorities
     unleash_url: str = ""  # empty: the flag file
     unleash_token: str = ""
     flags_max_age: float | None = None

@@ -311,7 +311,7 @@ class Exchange:
     async def _resolve(self, error: GatewayError) -> None:
         """v2 broke off before it answered: if it says that it never accepted the job, legacy may have it."""
         pool = self.service.pools[Backend.V2]
-        verdict = await inquire(pool.address, self.block.key or self.request_id)
+        verdict = await inquire(pool.address, self.block.key or self.request_id, pool.tls)
         self.service.meters.events.add(f"inquiry-{verdict}", Backend.V2)
         if self.finished:
             return

@@ -4,6 +4,7 @@ Only then may legacy have the job (decision 5 of the design); everything that is
 """
 
 import asyncio
+import ssl
 from enum import StrEnum
 
 from gateway.core.errors import MalformedResponse
@@ -23,14 +24,16 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
-async def inquire(address: Address, key: bytes, *, settle: float = SETTLE_SECONDS) -> Verdict:
+async def inquire(
+    address: Address, key: bytes, tls: ssl.SSLContext | None = None, *, settle: float = SETTLE_SECONDS
+) -> Verdict:
     """v2's word on the job with the idempotency key `key`. Never raises."""
     if not all(48 <= byte <= 57 or 65 <= byte <= 90 or 97 <= byte <= 122 or byte in b"-_." for byte in key):
         return Verdict.UNKNOWN
     await asyncio.sleep(settle)
     try:
         async with asyncio.timeout(ASK_SECONDS):
-            status = await _ask(address, key)
+            status = await _ask(address, key, tls)
     except (OSError, EOFError, MalformedResponse, asyncio.LimitOverrunError):
         return Verdict.UNKNOWN
     if status == 404:
@@ -38,11 +41,11 @@ async def inquire(address: Address, key: bytes, *, settle: float = SETTLE_SECOND
     return Verdict.ACCEPTED if status == 200 else Verdict.UNKNOWN
 
 
-async def _ask(address: Address, key: bytes) -> int:
+async def _ask(address: Address, key: bytes, tls: ssl.SSLContext | None) -> int:
     if address.path:
         reader, writer = await asyncio.open_unix_connection(address.path)
     else:
-        reader, writer = await asyncio.open_connection(address.host, address.port, ssl=address.tls or None)
+        reader, writer = await asyncio.open_connection(address.host, address.port, ssl=tls)
     try:
         request = b"GET /jobs?idempotency_key=%b HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n\r\n"
         writer.write(request % (key, address.authority))

@@ -6,8 +6,16 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from gateway.core.decide import Backend
-from gateway.core.errors import ConnectFailed, ConnectTimeout, GatewayError, Overloaded, Where
-from gateway.proxy.address import Address
+from gateway.core.errors import (
+    CertificateRefused,
+    ConnectFailed,
+    ConnectTimeout,
+    GatewayError,
+    Overloaded,
+    TlsFailed,
+    Where,
+)
+from gateway.proxy.address import Address, client_tls
 from gateway.proxy.upstream import UpstreamConnection
 
 if TYPE_CHECKING:
@@ -18,7 +26,7 @@ if TYPE_CHECKING:
 class Pool:
     """All connections to one backend. The most recently used idle one goes out first, so that the others can age."""
 
-    __slots__ = ("_limit", "_tasks", "_tls", "_waiting", "address", "backend", "idle", "open", "service")
+    __slots__ = ("_limit", "_tasks", "_waiting", "address", "backend", "idle", "open", "service", "tls")
 
     def __init__(self, service: "Service", backend: Backend, address: Address) -> None:
         self.service = service
@@ -29,7 +37,7 @@ class Pool:
         self._limit = service.config.upstream_connections
         self._waiting: deque[Exchange] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._tls = ssl.create_default_context() if address.tls else None
+        self.tls = client_tls(service.config.ca_file) if address.tls else None
 
     @property
     def waiting(self) -> int:
@@ -71,6 +79,10 @@ class Pool:
                 connection = await self._open_connection()
         except TimeoutError:
             error = ConnectTimeout(f"{self.backend} did not accept a connection in time.", Where.CONNECT)
+        except ssl.SSLCertVerificationError as problem:
+            error = CertificateRefused(f"{self.backend}'s certificate: {problem.verify_message}.", Where.CONNECT)
+        except ssl.SSLError as problem:
+            error = TlsFailed(f"No TLS with {self.backend}: {problem.reason or 'failed'}.", Where.CONNECT)
         except OSError as problem:
             error = ConnectFailed(f"No connection to {self.backend}: {problem.strerror or 'failed'}.", Where.CONNECT)
         else:
@@ -86,7 +98,7 @@ class Pool:
             _, made = await loop.create_unix_connection(lambda: UpstreamConnection(self), address.path)
         else:
             _, made = await loop.create_connection(
-                lambda: UpstreamConnection(self), address.host, address.port, ssl=self._tls
+                lambda: UpstreamConnection(self), address.host, address.port, ssl=self.tls
             )
         return made
 

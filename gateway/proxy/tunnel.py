@@ -25,8 +25,8 @@ class Tunnel:
 
     def client_eof(self) -> None:
         """The client has said all it has to say; when the backend has too, nothing is left to wait for."""
-        if self._upstream_ended:
-            self._upstream.transport.close()
+        if self._upstream_ended or not self._upstream.transport.can_write_eof():
+            self._upstream.transport.close()  # TLS cannot end one half: what the backend still says is lost
         elif not self._upstream.transport.is_closing():
             self._upstream.transport.write_eof()
 

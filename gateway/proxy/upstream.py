@@ -236,7 +236,7 @@ class UpstreamConnection(asyncio.Protocol):
         if exchange is not None and self.reading is _TUNNEL:
             if exchange.tunnel is not None:
                 exchange.tunnel.upstream_eof()
-            return True
+            return self.pool.tls is None  # TLS closes both halves at once
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -100,9 +101,11 @@ class Backend:
                 return
 
     @asynccontextmanager
-    async def running(self, path: str | None = None, host: str = "127.0.0.1") -> AsyncIterator["Backend"]:
+    async def running(
+        self, path: str | None = None, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    ) -> AsyncIterator["Backend"]:
         if path is None:
-            server = await asyncio.start_server(self._serve, host, 0, limit=2**20)
+            server = await asyncio.start_server(self._serve, host, 0, limit=2**20, ssl=tls)
             self.port = server.sockets[0].getsockname()[1]
         else:
             server = await asyncio.start_unix_server(self._serve, path, limit=2**20)
