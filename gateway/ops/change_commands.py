@@ -62,7 +62,10 @@ def rollback(
     flag: Annotated[str | None, typer.Option("--flag", help="The flag to roll back. [env: ROLLOUT_FLAG]")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Set the flag to 0; if that cannot be done (broken file, no Unleash), engage the kill instead."""
+    """Set the flag to 0; if that cannot be done (broken file, no Unleash), engage the kill instead.
+
+    Imports that v2 has accepted already run on to their end; new requests go to legacy.
+    """
     opened = session(context)
     name, who = flag or opened.settings.flag, opened.settings.who
     with told(as_json=as_json):

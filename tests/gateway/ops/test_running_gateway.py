@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from flags.journal import Journal
+from flags.opening import unleash_copy
 from gateway.core.decide import Backend
 from gateway.core.force import HEADER, force_value
 from gateway.ops.controls import FileControls
@@ -102,6 +104,31 @@ async def test_a_signal_engages_the_kill_which_stays_until_revived(
         "kill",
         "revive",
     ]
+
+
+async def test_a_signal_to_a_worker_engages_the_kill_for_all(gateway: RunningGateway, ops: httpx.AsyncClient) -> None:
+    pid = (await ops.get("/ops/status")).json()["workers"][0]["pid"]
+    os.kill(pid, signal.SIGUSR2)
+    async with asyncio.timeout(20):
+        await counted(ops, "gateway_killed", 2)
+    assert sum((await figures(ops, "gateway_worker_restarts_total")).values()) == 0
+
+
+async def test_a_gateway_whose_unleash_never_answers_starts_with_the_last_good_flags(tmp_path: Path) -> None:
+    flags = flag_file(tmp_path, "100")
+    flags.rename(unleash_copy(flags))
+    flag_file(tmp_path, "0")  # the file itself is not what counts
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and says nothing
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        variables = {"UNLEASH_URL": url, "UNLEASH_TOKEN": "default:development.token"}
+        async with running_gateway(flags, environment=variables) as gateway:
+            caller = Caller(gateway.public)
+            assert await caller.ask("user-42") == (200, "v2")
+            await asyncio.to_thread(FileControls(flags).kill, who="test", why="Unleash is dead")
+            async with asyncio.timeout(20):
+                while (await caller.ask("user-42"))[1] != "legacy":
+                    pass
+            caller.close()
 
 
 async def test_applied_changes_are_timed_and_journalled_for_every_worker(
