@@ -27,6 +27,8 @@ ENDINGS: dict[StopReason, Outcome] = {
     "model_context_window_exceeded": Outcome.TOO_LONG,
 }
 TOO_LONG_STATUS = 413
+# Words count at 400 alone: with 429, Bedrock's "Too many tokens, please wait" is a throttle.
+BAD_REQUEST_STATUS = 400
 TOO_LONG_WORDS = ("prompt is too long", "input is too long", "context window", "too many tokens")
 SERVER_ERROR = 500
 
@@ -114,8 +116,8 @@ def _reply(message: Message, request: ModelRequest) -> tuple[ModelReply, str]:
 
 def _refused_call(error: anthropic.APIStatusError) -> ModelReply:
     """A call refused for its length is an outcome; any other refusal is an error."""
-    words = error.message.lower()
-    if error.status_code == TOO_LONG_STATUS or any(part in words for part in TOO_LONG_WORDS):
+    worded = error.status_code == BAD_REQUEST_STATUS and any(part in error.message.lower() for part in TOO_LONG_WORDS)
+    if worded or error.status_code == TOO_LONG_STATUS:
         return ModelReply(Outcome.TOO_LONG, None, Usage(calls=1), "the question is longer than the model's window")
     transient = error.status_code >= SERVER_ERROR or error.status_code in (408, 409, 429)
     raise ModelUnavailable(f"The language model answered {error.status_code}.", transient) from error

@@ -121,6 +121,14 @@ async def test_a_refused_call_raises_and_says_whether_waiting_may_help(status: i
     assert caught.value.transient is transient
 
 
+@pytest.mark.parametrize("status", [429, 503, 529])
+async def test_a_throttle_that_speaks_of_tokens_is_tried_again_and_never_taken_for_a_long_question(status: int) -> None:
+    body = {"message": "Too many tokens, please wait before trying again."}
+    with pytest.raises(ModelUnavailable) as caught:
+        await models(lambda _: httpx2.Response(status, json=body)).complete(REQUEST)
+    assert caught.value.transient
+
+
 async def test_no_connection_raises_and_is_transient() -> None:
     def fail(request: httpx2.Request) -> httpx2.Response:
         raise httpx2.ConnectError("refused")
