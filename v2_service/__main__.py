@@ -102,7 +102,7 @@ def costs(
 
 @app.command()
 def audit() -> None:
-    """Check that chunks, embeddings, profiles and runs agree. Reads every chunk; exit code 1 when something is wrong."""
+    """Check that chunks, embeddings, profiles and runs agree. Reads every chunk; exit code 1 when something is off."""
     from v2_service.reports import show_audit
 
     try:

@@ -28,6 +28,8 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from v2_service.contract import Usage
+
 
 class V2Error(Exception):
     """`code` is stable and for machines, `sentence` is for the person whose import it is."""
@@ -121,9 +123,10 @@ class ExportTooLarge(ServiceFailed):
 
 
 class ModelUnavailable(ServiceFailed):
-    """`transient` is set per error: an overload may pass, a bad key will not."""
+    """`transient` is set per error: an overload may pass, a bad key will not. `usage` is what was paid in vain."""
 
     code = "model_unavailable"
+    usage = Usage()
 
     def __init__(self, sentence: str, transient: bool = True) -> None:
         super().__init__(sentence)

@@ -69,7 +69,11 @@ class AnthropicModels:
         if reply.outcome is not Outcome.INVALID or not text:
             return reply
         turns += [{"role": "assistant", "content": text}, {"role": "user", "content": repair_turn(reply.detail)}]
-        repaired, _ = await self._ask(request, question.system, turns)
+        try:
+            repaired, _ = await self._ask(request, question.system, turns)
+        except ModelUnavailable as error:
+            error.usage = reply.usage
+            raise
         return ModelReply(repaired.outcome, repaired.data, reply.usage + repaired.usage, repaired.detail)
 
     async def known(self) -> None:

@@ -178,3 +178,10 @@ async def test_clients_are_bounded_by_the_settings() -> None:
     client = new_bedrock_client(chosen, limiter(chosen))
     assert (client.max_retries, client.timeout) == (3, 61)
     await client.close()
+
+
+async def test_what_the_first_answer_cost_is_told_when_its_repair_fails() -> None:
+    answers = iter([message("no json"), httpx2.Response(529, json={"error": {"message": "overloaded"}})])
+    with pytest.raises(ModelUnavailable) as failed:
+        await models(lambda _: next(answers)).complete(REQUEST)
+    assert (failed.value.usage.input_tokens, failed.value.usage.calls) == (10, 1)
