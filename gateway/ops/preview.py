@@ -6,6 +6,7 @@ from itertools import islice
 from flags.bucketing import bucket
 from flags.errors import InvalidPercentageError, NoPercentageError, UnknownFlagError
 from gateway.core.decide import Backend
+from gateway.core.stages import SERVING, stage_of
 from gateway.ops.reports import FlagReport, PreviewReport
 
 MAX_EXAMPLES = 10
@@ -16,7 +17,8 @@ def preview_move(
 ) -> PreviewReport:
     """Compare two percentages (0 to 100) of a flag with one rollout by user id.
 
-    Buckets are half-open intervals of one hash, so only those between the two percentages move, all in one direction.
+    Buckets are half-open intervals of one hash, so only those between the two percentages move, all in one direction;
+    in a stage in which v2 serves nobody, nobody does.
     `ids` that have no UTF-8 form are skipped. Raises a ChangeRefusedError for a flag or percentage that cannot be.
     """
     feature = next((item for item in flags if item.name == flag), None)
@@ -28,7 +30,7 @@ def preview_move(
     for percentage in (before, after):
         if not 0 <= percentage <= 100:
             raise InvalidPercentageError(f"a percentage is a whole number from 0 to 100, not {percentage}")
-    low, high = sorted((before, after))
+    low, high = sorted((before, after)) if stage_of(feature.stage) in SERVING else (0, 0)
     moving = list(_within(group, ids, low, high))
     made_up = _within(group, (f"user-{number}" for number in range(1, 100_000)), low, high)
     examples = moving if ids else made_up

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from flags.file_store import FileStore
+from gateway.core.stages import Stage
 from gateway.ops.controls import FileControls
 from tests.gateway.ops.documents import FLAG, flag_file, stored
 from tests.gateway.ops.serving import served_ops
@@ -63,6 +64,17 @@ def test_it_shows_percentage_buckets_traffic_and_workers(page: Page) -> None:
     expect(page.locator("#workers tr")).to_have_count(2)
     expect(page.locator("#traffic tr").first).to_contain_text("91")
     expect(page.locator("#decisions tr")).to_have_count(2)
+
+
+@needs_browser
+def test_a_stage_in_which_v2_serves_nobody_is_told(page: Page, path: Path) -> None:
+    FileControls(path).set_stage(FLAG, Stage.OFF, who="ann", why="pause")
+    expect(page.locator("#state")).to_have_text("Everybody goes to legacy")
+    expect(page.locator("#facts")).to_contain_text("off: v2 serves nobody")
+    expect(page.locator("#journal tr").first).to_contain_text("stage unset → off")
+    page.get_by_role("button", name="50 %").click()
+    expect(page.locator("#confirm-effect")).to_have_text("Nobody moves.")
+    page.get_by_role("button", name="Cancel").click()
 
 
 @needs_browser

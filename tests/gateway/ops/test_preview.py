@@ -46,3 +46,9 @@ def test_ids_without_a_hash_are_skipped() -> None:
 def test_what_cannot_be_previewed_is_refused(flag: str, after: int, error: type[Exception]) -> None:
     with pytest.raises(error):
         preview_move(FLAGS, flag, 0, after)
+
+
+@pytest.mark.parametrize(("stage", "share"), [("off", 0), ("shadow", 0), ("ramp", 40), (None, 40)])
+def test_nobody_moves_in_a_stage_in_which_v2_serves_nobody(stage: str | None, share: int) -> None:
+    flag = FlagReport(name="f", enabled=True, percentage=10, group="f", users=0, uncompiled=[], stage=stage)
+    assert preview_move([flag], "f", 10, 50).share == share
