@@ -1,5 +1,6 @@
 """The command line: `gateway serve`, `gateway check`, `gateway version`. Flags are changed with `rollout`."""
 
+import functools
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ from rich.console import Console
 from flags.file_source import FileSource
 from gateway.app import serve as run_gateway
 from gateway.core.routes import parse_routes
-from gateway.settings import GatewaySettings, read_routes
+from gateway.settings import GatewaySettings, read_routes, read_settings, sentences
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,18 +29,18 @@ V2 = Annotated[str | None, typer.Option("--v2", metavar="URL", help="The new ser
 Flags = Annotated[Path | None, typer.Option(metavar="PATH", help="Flag file, followed while it changes.")]
 Routes = Annotated[Path | None, typer.Option(metavar="PATH", help="Route table; the shipped one if not given.")]
 Workers = Annotated[int | None, typer.Option(metavar="N", help="Proxy processes; 0 means one per processor.")]
+EnvFile = Annotated[Path | None, typer.Option(metavar="PATH", help="File of GATEWAY_* variables.")]
 AccessLog = Annotated[bool | None, typer.Option("--access-log/--no-access-log", help="One line per request on stderr.")]
 
 
 def _settings(**options: object) -> GatewaySettings:
     """Settings from options and environment; every problem is printed, then the process ends with code 2."""
-    given = {name: value for name, value in options.items() if value is not None}
     try:
-        return GatewaySettings(**given)  # type: ignore[arg-type]  # the class itself checks the types
+        return read_settings(**options)
     except ValidationError as invalid:
-        for problem in invalid.errors():
-            name = ".".join(map(str, problem["loc"])) or "settings"
-            errors.print(f"[red]{name}[/red]: {problem['msg'].removeprefix('Value error, ')}", soft_wrap=True)
+        for sentence in sentences(invalid):
+            name, _, text = sentence.partition(": ")
+            errors.print(f"[red]{name}[/red]: {text}", soft_wrap=True)
         raise typer.Exit(2) from None
 
 
@@ -53,17 +54,26 @@ def serve(
     routes: Routes = None,
     workers: Workers = None,
     access_log: AccessLog = None,
+    env_file: EnvFile = None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C. Every option is also a variable: GATEWAY_LISTEN, GATEWAY_OPS, GATEWAY_LEGACY ...
 
-    Prints one line when it is ready. SIGHUP reads the route table again. Exit codes: 0 all requests were finished,
-    1 some were cut off at the end, 2 wrong settings, 3 an address is taken or a worker does not start.
+    Prints one line when it is ready. SIGHUP reads settings and route table again. Exit codes: 0 all requests were
+    finished, 1 some were cut off at the end, 2 wrong settings, 3 an address is taken or a worker does not start.
     """
-    settings = _settings(
-        listen=listen, ops=ops, legacy=legacy, v2=v2, flags=flags, routes=routes, workers=workers, access_log=access_log
-    )
+    options: dict[str, object] = {
+        "listen": listen,
+        "ops": ops,
+        "legacy": legacy,
+        "v2": v2,
+        "flags": flags,
+        "routes": routes,
+    }
+    options |= {"workers": workers, "access_log": access_log, "env_file": env_file}
+    settings = _settings(**options)
     try:
-        code = uvloop.run(run_gateway(settings, lambda line: print(line, flush=True)))
+        announce = functools.partial(print, flush=True)
+        code = uvloop.run(run_gateway(settings, announce, lambda: read_settings(**options)))
     except TimeoutError:
         errors.print("[red]the workers did not start[/red]")
         raise typer.Exit(3) from None
@@ -82,9 +92,12 @@ def check(
     flags: Flags = None,
     routes: Routes = None,
     workers: Workers = None,
+    env_file: EnvFile = None,
 ) -> None:
     """Check settings, route table and flag file; exit code 2 if anything is wrong, and all of it is printed."""
-    settings = _settings(listen=listen, ops=ops, legacy=legacy, v2=v2, flags=flags, routes=routes, workers=workers)
+    settings = _settings(
+        listen=listen, ops=ops, legacy=legacy, v2=v2, flags=flags, routes=routes, workers=workers, env_file=env_file
+    )
     table = parse_routes(read_routes(settings.routes))
     source = FileSource(settings.flags, engine=None)
     source.poll()

@@ -14,7 +14,6 @@ from flags.opening import unleash_copy
 from flags.unleash_source import UnleashOptions
 from flags.unleash_store import UnleashAdmin
 from flags.unleash_usage import UnleashUsage
-from gateway.core.routes import RouteTableError, parse_routes
 from gateway.fleet import Fleet, default_workers, listen_on
 from gateway.ops.access import OpsAccess
 from gateway.ops.api import create_ops_app
@@ -24,7 +23,8 @@ from gateway.ops.usage import INTERVAL as USAGE_INTERVAL
 from gateway.ops.usage import UsageReporter
 from gateway.ops.watch import FleetWatch
 from gateway.proxy.address import Address, parse_listen
-from gateway.settings import GatewaySettings, read_routes, revealed
+from gateway.reload import reload
+from gateway.settings import GatewaySettings, revealed
 
 
 class _OpsServer(uvicorn.Server):
@@ -40,8 +40,10 @@ def _url(address: Address, port: int) -> str:
     return f"http://{host}:{port}"
 
 
-async def serve(settings: GatewaySettings, announce: Callable[[str], None]) -> int:
-    """Run until SIGTERM or SIGINT; the exit code is 1 if a request had to be cut off.
+async def serve(
+    settings: GatewaySettings, announce: Callable[[str], None], reread: Callable[[], GatewaySettings]
+) -> int:
+    """Run until SIGTERM or SIGINT; the exit code is 1 if a request had to be cut off. SIGHUP asks `reread`.
 
     Raises OSError if an address cannot be had, TimeoutError if the workers do not start.
     """
@@ -53,7 +55,7 @@ async def serve(settings: GatewaySettings, announce: Callable[[str], None]) -> i
         for one in listeners:
             one.close()
         raise
-    fleet = Fleet(settings.worker_config(), listeners)
+    fleet = Fleet(settings.worker_config(), listeners, settings.hang_seconds)
     controls = _controls(settings)
     watch = FleetWatch(fleet, settings.flags.absolute(), controls.compare)
     access = OpsAccess(host=ops.host, token=revealed(settings.ops_token) or None)
@@ -72,7 +74,7 @@ async def serve(settings: GatewaySettings, announce: Callable[[str], None]) -> i
     reloads: set[asyncio.Task[None]] = set()
 
     def on_hangup() -> None:
-        task = asyncio.create_task(_reload(settings, fleet))
+        task = asyncio.create_task(reload(settings, reread, fleet))
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
@@ -116,15 +118,3 @@ def _kill(controls: FileControls) -> None:
         sys.stderr.write(f"the kill could not be engaged: {error}\n")
         return
     sys.stderr.write(f"kill engaged by SIGUSR2{'' if report.changed else ' (it was already)'}\n")
-
-
-async def _reload(settings: GatewaySettings, fleet: Fleet) -> None:
-    """SIGHUP: read the route table again. A broken one is reported, and the old one stays."""
-    try:
-        text = read_routes(settings.routes)
-        parse_routes(text)
-        problems = await fleet.reload(text)
-    except (OSError, RouteTableError) as error:
-        problems = [str(error)]
-    message = f"routes not reloaded: {'; '.join(problems)}" if problems else "routes reloaded"
-    sys.stderr.write(message + "\n")

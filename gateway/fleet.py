@@ -63,13 +63,17 @@ class WorkerProcess:
     last: Snapshot | None = None
     restarts: int = 0
     answers: dict[int, asyncio.Future[Snapshot]] = field(default_factory=dict)
+    told: WorkerConfig | None = None
+    missed: int = 0  # looks in a row that it did not answer
 
 
 class Fleet:
     """All workers of this gateway; what the ops plane calls its FleetPort."""
 
-    def __init__(self, config: WorkerConfig, listeners: list[socket.socket]) -> None:
+    def __init__(self, config: WorkerConfig, listeners: list[socket.socket], hang_seconds: float = 10.0) -> None:
         self.config = config
+        # Looks are counted, not seconds: if the whole machine stood still, no worker is to blame.
+        self._max_missed = max(1, round(hang_seconds / (KEEP_INTERVAL + ASK_TIMEOUT)))
         self._slots = [WorkerProcess(number, listener) for number, listener in enumerate(listeners)]
         self._ids = itertools.count(1)
         self._exposition = Exposition()
@@ -98,11 +102,20 @@ class Fleet:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         return all(code == 0 for code in codes)
 
-    async def reload(self, routes: str) -> list[str]:
-        """Give all workers a new (already checked) route table. Returns what went wrong."""
-        self.config = WorkerConfig.from_json(json.dumps(json.loads(self.config.to_json()) | {"routes": routes}))
-        answers = await asyncio.gather(*(self._ask(slot, {"op": "reload", "routes": routes}) for slot in self._slots))
-        return [str(answer["error"]) for answer in answers if answer is not None and "error" in answer]
+    async def reload(self, config: WorkerConfig) -> list[str]:
+        """Give all workers the LIVE values of `config`, whose route table is checked. Returns what went wrong.
+
+        A worker that is just starting gets them when it is ready.
+        """
+        self.config = config
+        ready = [slot for slot in self._slots if slot.ready.is_set()]
+        answers = await asyncio.gather(*(self._ask(slot, _reload(config)) for slot in ready))
+        problems: list[str] = []
+        for slot, answer in zip(ready, answers, strict=True):
+            slot.told = config
+            if answer is None or "error" in answer:
+                problems.append(f"worker {slot.number}: {'no answer' if answer is None else answer['error']}")
+        return problems
 
     # FleetPort -------------------------------------------------------------------------------------------------------
 
@@ -140,6 +153,7 @@ class Fleet:
 
     async def _run_once(self, slot: WorkerProcess) -> None:
         ours, theirs = socket.socketpair()
+        slot.told, slot.missed = self.config, 0
         with theirs:
             slot.process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -153,7 +167,7 @@ class Fleet:
         stdin = slot.process.stdin
         if stdin is not None:
             with contextlib.suppress(OSError):
-                stdin.write(self.config.to_json().encode())
+                stdin.write(slot.told.to_json().encode())
                 await stdin.drain()
             stdin.close()
         reader, slot.writer = await asyncio.open_unix_connection(sock=ours, limit=MAX_LINE)
@@ -169,6 +183,9 @@ class Fleet:
                 message: Snapshot = json.loads(line)
                 if message.get("event") == "ready":
                     slot.ready.set()
+                    if slot.told is not self.config and slot.writer is not None:
+                        slot.told = self.config
+                        slot.writer.write(json.dumps(_reload(self.config) | {"id": 0}).encode() + b"\n")
                 elif isinstance(last := message.get("snapshot"), dict):
                     slot.last = last
                 elif (waiting := slot.answers.pop(int(str(message.get("id") or 0)), None)) and not waiting.done():
@@ -194,7 +211,22 @@ class Fleet:
     async def _keep_counters(self) -> None:
         while True:
             await asyncio.sleep(KEEP_INTERVAL)
-            await asyncio.gather(*(self._look(slot) for slot in self._slots))
+            await asyncio.gather(*(self._watch(slot) for slot in self._slots))
+
+    async def _watch(self, slot: WorkerProcess) -> None:
+        """Look at the counters, and replace a worker that has not answered for too long: it serves nobody either."""
+        if not slot.ready.is_set():
+            return
+        process = slot.process
+        answered = await self._ask(slot, {"op": "snapshot"})
+        if answered is not None:
+            slot.last, slot.missed = answered, 0
+            return
+        slot.missed += 1
+        hangs = slot.missed >= self._max_missed and slot.ready.is_set() and not self._stopping
+        if hangs and process is not None and process is slot.process and process.returncode is None:
+            sys.stderr.write(f"proxy worker {slot.number} does not answer and is killed\n")
+            process.kill()
 
     async def _look(self, slot: WorkerProcess) -> Snapshot | None:
         seen = await self._ask(slot, {"op": "snapshot"})
@@ -219,6 +251,10 @@ class Fleet:
         except (TimeoutError, asyncio.CancelledError):
             slot.answers.pop(number, None)
             return None
+
+
+def _reload(config: WorkerConfig) -> Snapshot:
+    return {"op": "reload", "config": config.to_json()}
 
 
 def default_workers() -> int:

@@ -1,10 +1,11 @@
 """The gateway's settings: environment variables GATEWAY_*, overruled by options; one frozen, checked value."""
 
+import os
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.core.force import MIN_KEY_BYTES
@@ -19,7 +20,9 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 class GatewaySettings(BaseSettings):
     """Everything the gateway can be told, apart from its routes and its flags."""
 
-    model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="GATEWAY_", frozen=True, env_ignore_empty=True, dotenv_filtering="only_existing"
+    )
 
     listen: str = Field(default="127.0.0.1:8080", description="public address, HOST:PORT; port 0 takes a free one")
     ops: str = Field(default="127.0.0.1:9090", description="address of metrics and ops API, HOST:PORT; never public")
@@ -63,6 +66,13 @@ class GatewaySettings(BaseSettings):
         description="key that checks X-Gateway-Force headers; without it none has effect",
     )
     routes: Path | None = Field(default=None, description="route table (TOML); the one that is shipped if unset")
+    env_file: Path | None = Field(
+        default=None,
+        description="file of variables, for what neither an option nor the environment says; SIGHUP reads it again",
+    )
+    hang_seconds: float = Field(
+        default=10.0, ge=2, le=3600, description="seconds without an answer after which a worker is replaced"
+    )
     workers: int = Field(default=0, ge=0, le=256, description="proxy processes; 0 means one per processor")
     name: str = Field(
         default="banyan",
@@ -109,6 +119,13 @@ class GatewaySettings(BaseSettings):
     @classmethod
     def _upstream(cls, value: str) -> str:
         parse_upstream(value)
+        return value
+
+    @field_validator("env_file")
+    @classmethod
+    def _readable(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError("is no file")
         return value
 
     @field_validator("ca_file")
@@ -169,6 +186,24 @@ class GatewaySettings(BaseSettings):
             flags_max_age=self.flags_max_age,
             force_key=revealed(self.force_key),
         )
+
+
+def read_settings(**options: object) -> GatewaySettings:
+    """Options first (None: not given), then the environment, then the file that `env_file` names.
+
+    Raises pydantic.ValidationError with all problems.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    file = given.get("env_file") or os.environ.get("GATEWAY_ENV_FILE") or None
+    return GatewaySettings(_env_file=file, **given)  # type: ignore[arg-type,call-arg]  # the class itself checks
+
+
+def sentences(invalid: ValidationError) -> list[str]:
+    """What is wrong with settings, one sentence for each."""
+    return [
+        f"{'.'.join(map(str, problem['loc'])) or 'settings'}: {problem['msg'].removeprefix('Value error, ')}"
+        for problem in invalid.errors()
+    ]
 
 
 def revealed(secret: SecretStr | None) -> str:

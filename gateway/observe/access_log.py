@@ -16,8 +16,8 @@ MAX_PENDING = 20_000
 class AccessLog:
     """Collects lines; `flush` hands them to the writer thread. `descriptor` None switches it off."""
 
-    def __init__(self, descriptor: int | None) -> None:
-        self.enabled = descriptor is not None
+    def __init__(self, descriptor: int | None, *, enabled: bool = True) -> None:
+        self.enabled = enabled and descriptor is not None
         self.dropped = 0
         self._descriptor = descriptor
         self._lines: list[str] = []
@@ -31,6 +31,13 @@ class AccessLog:
         if self.enabled:
             self._thread = threading.Thread(target=self._write_for_ever, name="access-log", daemon=True)
             self._thread.start()
+
+    def switch(self, *, on: bool) -> None:
+        """Begin or stop to write lines; what was collected is still written."""
+        self._hand_over()
+        self.enabled = on and self._descriptor is not None
+        if self._thread is None:
+            self.start()
 
     def add(self, line: str) -> None:
         """Take one complete line (with its line feed)."""

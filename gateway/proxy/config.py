@@ -2,6 +2,28 @@
 
 import json
 from dataclasses import asdict, dataclass
+from typing import Final
+
+LIVE: Final = frozenset(
+    [
+        "routes",
+        "trusted_hops",
+        "access_log",
+        "api_key",
+        "force_key",
+        "head_bytes",
+        "target_bytes",
+        "head_timeout",
+        "body_timeout",
+        "keep_alive",
+        "max_clients",
+        "upstream_connections",
+        "upstream_waiting",
+        "upstream_idle",
+        "drain_seconds",
+    ]
+)
+"""What may change while a worker runs; the rest needs a new process."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Pool:
     """All connections to one backend. The most recently used idle one goes out first, so that the others can age."""
 
-    __slots__ = ("_limit", "_tasks", "_waiting", "address", "backend", "idle", "open", "service", "tls")
+    __slots__ = ("_tasks", "_waiting", "address", "backend", "idle", "open", "service", "tls")
 
     def __init__(self, service: "Service", backend: Backend, address: Address) -> None:
         self.service = service
@@ -34,7 +34,6 @@ class Pool:
         self.address = address
         self.idle: list[UpstreamConnection] = []
         self.open = 0  # connections that exist or are being made
-        self._limit = service.config.upstream_connections
         self._waiting: deque[Exchange] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self.tls = client_tls(service.config.ca_file) if address.tls else None
@@ -54,7 +53,7 @@ class Pool:
 
     def connect(self, exchange: "Exchange") -> None:
         """Open a connection for `exchange`, or let it wait; it hears `attach` or `connect_failed`."""
-        if self.open < self._limit:
+        if self.open < self.service.config.upstream_connections:
             self._open_for(exchange)
         elif len(self._waiting) < self.service.config.upstream_waiting:
             self._waiting.append(exchange)
@@ -128,7 +127,7 @@ class Pool:
         self._serve_next()
 
     def _serve_next(self) -> None:
-        while self._waiting and self.open < self._limit:
+        while self._waiting and self.open < self.service.config.upstream_connections:
             exchange = self._waiting.popleft()
             if not exchange.finished:
                 self._open_for(exchange)

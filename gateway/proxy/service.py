@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Coroutine
+from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from gateway.core.routes import parse_routes
 from gateway.observe.access_log import AccessLog
 from gateway.observe.meters import Meters
 from gateway.proxy.address import parse_upstream
-from gateway.proxy.config import WorkerConfig
+from gateway.proxy.config import LIVE, WorkerConfig
 from gateway.proxy.pool import Pool
 
 if TYPE_CHECKING:
@@ -95,6 +96,17 @@ class Service:
         self._prefix = secrets.token_hex(8).encode("ascii")
         self._counter = secrets.randbits(32)
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def reconfigure(self, config: WorkerConfig) -> None:
+        """Go on with the LIVE values of `config`: requests in flight keep their route, connections their trusted hops.
+
+        Raises RouteTableError, and then nothing has changed.
+        """
+        self.routes = parse_routes(config.routes)
+        self.config = replace(self.config, **{name: getattr(config, name) for name in LIVE})
+        self.force_key = config.force_key.encode()
+        self.guards.keep(config.api_key, (*self.routes.routes, self.routes.unmatched))
+        self.access_log.switch(on=config.access_log)
 
     def background(self, work: Coroutine[None, None, None]) -> None:
         """Run something that no connection waits for; it is kept from being collected until it is done."""

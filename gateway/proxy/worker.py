@@ -17,7 +17,7 @@ import uvloop
 
 from flags.errors import StoreFailedError
 from flags.follow import follow
-from gateway.core.routes import RouteTableError, parse_routes
+from gateway.core.routes import RouteTableError
 from gateway.observe.access_log import AccessLog
 from gateway.proxy.config import WorkerConfig
 from gateway.proxy.control import ControlChannel
@@ -36,7 +36,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         self._listener = listener
         self._control_socket = control
-        self.service = Service(config, loop, AccessLog(sys.stderr.fileno() if config.access_log else None))
+        self.service = Service(config, loop, AccessLog(sys.stderr.fileno(), enabled=config.access_log))
         self._sweeper = Sweeper(self.service)
         self._stop = asyncio.Event()
         self._channel = ControlChannel(
@@ -122,10 +122,10 @@ class Worker:
         return {"draining": True}
 
     def _reload(self, request: dict[str, object]) -> dict[str, object]:
-        """A new route table for requests from now on; those in flight keep the row that they began with."""
+        """New values of what may change, the route table among them, for requests from now on."""
         try:
-            self.service.routes = parse_routes(str(request.get("routes", "")))
-        except RouteTableError as error:
+            self.service.reconfigure(WorkerConfig.from_json(str(request.get("config", "{}"))))
+        except (RouteTableError, TypeError) as error:
             return {"error": str(error)}
         return {"reloaded": True}
 

@@ -176,3 +176,71 @@ async def test_a_worker_is_small(tmp_path: Path) -> None:
     async with legacy.running(), v2.running(), serving(tmp_path, legacy, v2, workers=1) as served:
         await served.get(ONCE)
         assert (await served.metrics())['gateway_worker_resident_bytes{worker="0"}'] < 40 * 2**20
+
+
+async def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
+    """Stopped, not dead: only its silence tells. Its counters stay."""
+    legacy, v2 = Backend(), Backend()
+    env, log = {"GATEWAY_HANG_SECONDS": "2"}, tmp_path / "log"
+    async with (
+        legacy.running(),
+        v2.running(),
+        serving(tmp_path, legacy, v2, workers=1, env=env, log=log) as served,
+    ):
+        for _ in range(3):
+            assert answers(await served.get(ONCE))[0].status == 200
+        (worker,) = await _workers(served)
+        os.kill(int(str(worker["pid"])), signal.SIGSTOP)
+
+        async def replaced() -> bool:
+            (now,) = await _workers(served)
+            return bool(now["ready"]) and now["pid"] != worker["pid"]
+
+        await _until(replaced)
+        assert answers(await served.get(ONCE))[0].status == 200
+        metrics = await served.metrics()
+        assert metrics['gateway_requests_total{backend="legacy",route="unmatched",status_class="2xx"}'] == 4
+        assert metrics['gateway_worker_restarts_total{worker="0"}'] == 1
+        assert "proxy worker 0 does not answer and is killed" in log.read_text()
+        assert await served.stop() == 0
+
+
+async def test_sighup_takes_over_what_can_change_and_names_the_rest(tmp_path: Path) -> None:
+    legacy, v2 = Backend(), Backend()
+    file, log = tmp_path / "gateway.env", tmp_path / "log"
+    file.write_text("GATEWAY_TARGET_BYTES=300\nGATEWAY_ACCESS_LOG=false\n")
+    long = b"GET /%b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % (b"x" * 400)
+    async with (
+        legacy.running(),
+        v2.running(),
+        serving(tmp_path, legacy, v2, workers=2, env={"GATEWAY_ENV_FILE": str(file)}, log=log) as served,
+    ):
+
+        async def hang_up(text: str, said: str) -> None:
+            file.write_text(text)
+            served.process.send_signal(signal.SIGHUP)
+
+            async def heard() -> bool:
+                return said in log.read_text()
+
+            await _until(heard)
+
+        assert answers(await served.get(long))[0].status == 414
+        pids = [worker["pid"] for worker in await _workers(served)]
+        await hang_up("GATEWAY_TARGET_BYTES=1\nGATEWAY_HEAD_BYTES=x\n", "not reloaded: ")
+        assert all(name in log.read_text() for name in ("target_bytes: ", "head_bytes: "))
+        assert answers(await served.get(long))[0].status == 414
+        await hang_up("GATEWAY_TARGET_BYTES=1000\nGATEWAY_NAME=other\nGATEWAY_HANG_SECONDS=99\n", "only a restart")
+        assert {answers(await served.get(long))[0].status for _ in range(8)} == {200}
+        assert "settings and routes reloaded" in log.read_text()
+        assert "brings it into force: GATEWAY_HANG_SECONDS, GATEWAY_NAME" in log.read_text()
+        assert [worker["pid"] for worker in await _workers(served)] == pids
+        os.kill(int(str(pids[0])), signal.SIGKILL)
+
+        async def replaced() -> bool:
+            workers = await _workers(served)
+            return all(worker["ready"] for worker in workers) and workers[0]["pid"] != pids[0]
+
+        await _until(replaced)
+        assert {answers(await served.get(long))[0].status for _ in range(8)} == {200}
+        assert await served.stop() == 0

@@ -1,6 +1,7 @@
 """The gateway as a process of its own, as it is deployed: `python -m gateway serve` on free ports."""
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -55,19 +56,24 @@ async def serving(
     workers: int = 2,
     percentage: int = 100,
     listen: str = "127.0.0.1:0",
+    env: dict[str, str] | None = None,
+    log: Path | None = None,
 ) -> AsyncIterator[Served]:
-    """A running gateway process; it is killed at the end if the test has not stopped it."""
+    """A running gateway process; it is killed at the end if the test has not stopped it. `log` takes its stderr."""
     flags, routes = tmp_path / "features.json", tmp_path / "routes.toml"
     flags.write_text(flags_document(percentage))
     routes.write_text(ROUTES)
     options = {"--listen": listen, "--ops": "127.0.0.1:0", "--flags": flags, "--routes": routes, "--workers": workers}
     options |= {"--legacy": f"http://127.0.0.1:{legacy.port}", "--v2": f"http://127.0.0.1:{v2.port}"}
     arguments = [str(part) for pair in options.items() for part in pair]
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "gateway", "serve", "--no-access-log", *arguments),
-        stdout=asyncio.subprocess.PIPE,
-        env={key: value for key, value in os.environ.items() if not key.startswith("GATEWAY_")},
-    )
+    ours = {"GATEWAY_ACCESS_LOG": "false"} | (env or {})
+    with contextlib.ExitStack() as stack:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "gateway", "serve", *arguments),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=None if log is None else stack.enter_context(log.open("wb")),
+            env={key: value for key, value in os.environ.items() if not key.startswith("GATEWAY_")} | ours,
+        )
     try:
         assert process.stdout is not None
         line = (await asyncio.wait_for(process.stdout.readline(), START)).decode()

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 from gateway.observe.access_log import MAX_PENDING, AccessLog, access_line
 
@@ -34,3 +35,16 @@ def test_a_reader_that_does_not_read_costs_lines_not_time() -> None:
     for _ in range(MAX_PENDING + 5):
         log.add("x\n")
     assert log.dropped == 5
+
+
+def test_a_log_can_be_switched_while_it_runs(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as file:
+        log = AccessLog(file.fileno(), enabled=False)
+        log.start()
+        assert not log.enabled
+        log.switch(on=True)
+        log.add("one\n")
+        log.switch(on=False)
+        assert not log.enabled
+        log.close()
+    assert (tmp_path / "log").read_text() == "one\n"

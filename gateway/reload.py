@@ -1,0 +1,44 @@
+"""SIGHUP: settings and route table are read again; what can change at once does, the rest is named."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+from pydantic import ValidationError
+
+from gateway.fleet import Fleet
+from gateway.proxy.config import LIVE, WorkerConfig
+from gateway.settings import GatewaySettings, sentences
+
+
+def live_config(running: WorkerConfig, wanted: WorkerConfig) -> WorkerConfig:
+    """`running` with those values of `wanted` that may change while workers run."""
+    return replace(running, **{name: getattr(wanted, name) for name in LIVE})
+
+
+def needing_restart(started: GatewaySettings, wanted: GatewaySettings) -> list[str]:
+    """The variables that differ from those that the gateway was started with, and that only a restart changes."""
+    differing = [
+        name
+        for name in GatewaySettings.model_fields
+        if name not in LIVE and getattr(started, name) != getattr(wanted, name)
+    ]
+    aliases = {name: GatewaySettings.model_fields[name].validation_alias for name in differing}
+    return [str(aliases[name] or f"GATEWAY_{name.upper()}") for name in differing]
+
+
+async def reload(started: GatewaySettings, reread: Callable[[], GatewaySettings], fleet: Fleet) -> None:
+    """Take over what is new and say so on standard error; if anything is wrong, all of the old stays."""
+    try:
+        wanted = reread()
+        config = live_config(fleet.config, wanted.worker_config())
+    except ValidationError as invalid:
+        sys.stderr.write(f"not reloaded: {'; '.join(sentences(invalid))}\n")
+        return
+    except OSError as error:
+        sys.stderr.write(f"not reloaded: {error.strerror}\n")
+        return
+    problems = await fleet.reload(config)
+    sys.stderr.write(f"reloaded, but {'; '.join(problems)}\n" if problems else "settings and routes reloaded\n")
+    if waiting := needing_restart(started, wanted):
+        sys.stderr.write(f"changed, but only a restart brings it into force: {', '.join(waiting)}\n")
