@@ -100,3 +100,10 @@ def test_a_port_that_is_taken_is_said(service: RunningService, tmp_path: Path) -
     done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=100)
     assert done.returncode == 3
     assert "cannot listen" in done.stderr
+
+
+def test_an_address_that_others_reach_is_not_served_without_keys(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "v2_service", "serve", "--port", "0", "--host", "0.0.0.0"]
+    done = subprocess.run(command, env=environment(sandbox, tmp_path), capture_output=True, text=True, timeout=100)
+    assert done.returncode == 3
+    assert "V2_SERVICE_KEYS" in done.stderr
