@@ -10,6 +10,7 @@ import pytest
 
 from sandbox import migrate
 from sandbox.running import RunningSandbox
+from sandbox.settings import SandboxSettings
 
 # Every profile column that either pipeline or the web app reads or writes.
 # fmt: off
@@ -114,5 +115,5 @@ def test_search_finds_the_nearest_chunks_of_the_user_above_the_threshold(sandbox
 
 def test_running_the_schema_again_changes_nothing(sandbox: RunningSandbox, user: str) -> None:
     before = sandbox.rows("user_profiles", {"user_id": f"eq.{user}"})
-    assert migrate.apply(sandbox.sql_uri, [migrate.SCHEMA])
+    assert migrate.apply(sandbox.sql_uri, [migrate.SCHEMA, SandboxSettings().migrations])
     assert sandbox.rows("user_profiles", {"user_id": f"eq.{user}"}) == before
