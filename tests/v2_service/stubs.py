@@ -46,7 +46,8 @@ def sandbox_settings(sandbox: RunningSandbox, state: Path, **given: object) -> S
 
 def lease(run_id: str = "r", user_id: str = "u", fence: int = 1, storage_path: str | None = "b/u/x.json") -> Lease:
     """A lease that nobody granted."""
-    return Lease(run_id, user_id, fence, storage_path, previous={}, counts={}, switched=False)
+    accepted = datetime(2024, 6, 1, tzinfo=UTC)
+    return Lease(run_id, user_id, fence, storage_path, previous={}, counts={}, switched=False, accepted_at=accepted)
 
 
 def chunk(position: int, text: str = "", tier: Tier = Tier.MEDIUM) -> Chunk:

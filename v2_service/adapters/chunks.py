@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from v2_service.adapters.answers import whole_number
 from v2_service.adapters.runs import Lease
@@ -39,7 +39,7 @@ class Chunks:
         self._rest = rest
 
     async def stage(self, lease: Lease, chunks: Sequence[Chunk], now: datetime) -> None:
-        """Add chunks; those that are there already stay."""
+        """Add chunks; those that are there already stay. `now` is the time that undated chunks carry."""
         rows = [_row(chunk, now) for chunk in chunks]
         written = await self._rest.call("v2_stage_chunks", {**lease.arguments, "p_rows": rows})
         expect_written(written, len(rows), "chunks")
@@ -110,7 +110,8 @@ def _row(chunk: Chunk, now: datetime) -> dict[str, object]:
         "token_count": chunk.token_count,
         "new_characters": chunk.new_characters,
         "created_at": chunk.created_at.isoformat(),
-        "is_recent": (now - chunk.created_at).days < RECENT_DAYS,
+        # An undated chunk carries `now` itself, and nobody knows whether it is recent.
+        "is_recent": timedelta(0) < now - chunk.created_at < timedelta(days=RECENT_DAYS),
         "chunking_version": CHUNKING_VERSION,
     }
 

@@ -77,6 +77,7 @@ class Lease:
     previous: JsonObject
     counts: JsonObject
     switched: bool
+    accepted_at: datetime
 
     @property
     def arguments(self) -> dict[str, object]:
@@ -132,6 +133,7 @@ class Runs:
             previous=previous if isinstance(previous, dict) else {},
             counts=counts if isinstance(counts, dict) else {},
             switched=row["switched_at"] is not None,
+            accepted_at=datetime.fromisoformat(str(row["created_at"])),
         )
 
     async def get(self, run_id: str) -> Run | None:

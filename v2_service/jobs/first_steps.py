@@ -44,11 +44,11 @@ def thresholds(settings: Settings) -> FullPassSettings:
 async def download(session: Session) -> JsonObject:
     """The export onto disk, or for a refresh the user's chunks into a generation of their own.
 
-    Returns what must stay the same for the whole run, whatever a later version or setting says.
+    Returns what must stay the same for the whole run, whatever a later version or setting says. `at` dates undated
+    chunks, and is the run's own, because another worker may go on with chunks that are staged already.
     """
     services, lease = session.services, session.lease
-    now = services.now()
-    await services.runs.write_profile(lease, profile.started(now, lease.storage_path))
+    await services.runs.write_profile(lease, profile.started(services.now(), lease.storage_path))
     staged = 0
     if session.refresh:
         staged = await services.chunks.stage_existing(lease)
@@ -59,7 +59,7 @@ async def download(session: Session) -> JsonObject:
             )
     else:
         await session.source()
-    return {"at": now.isoformat(), "staged": staged, "batch": CHUNKS_PER_STEP}
+    return {"at": lease.accepted_at.isoformat(), "staged": staged, "batch": CHUNKS_PER_STEP}
 
 
 async def quick_pass(session: Session) -> JsonObject:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine, Iterable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from v2_service.contract import Chunk, JsonObject, JsonValue, ModelReply, ModelRequest, Outcome
@@ -50,17 +51,20 @@ REDUCTION = ReductionSettings()
 Result = TypeVar("Result")
 
 
-async def extract(session: Session, start: int, batch: int, total: int) -> JsonObject:
-    """Facts of `batch` medium chunks from position `start` on. Returns facts and how much text was read."""
+async def extract(session: Session, start: int, batch: int, total: int, at: datetime) -> JsonObject:
+    """Facts of `batch` medium chunks from position `start` on. Returns facts and how much text was read.
+
+    `at` is the moment with which undated chunks were stored: their facts have no date (L-52).
+    """
     rows = await session.services.chunks.medium(session.lease, start - 1, batch)
     places = asyncio.Semaphore(session.services.settings.extraction_concurrency)
     outcomes: Counter[str] = Counter()
 
     async def ask(chunk: Chunk, halvings: int = HALVINGS) -> tuple[list[Facts], int]:
         async with places:
-            reply = await session.models.complete(extraction_request(chunk))
+            reply = await session.models.complete(extraction_request(chunk, at))
         outcomes[str(reply.outcome)] += 1
-        facts = facts_from_reply(reply, chunk)
+        facts = facts_from_reply(reply, chunk, at)
         if facts is not None:
             return [facts], chunk.new_characters
         halves = smaller_chunks(chunk) if halvings and reply.outcome in ASK_IN_HALVES else None

@@ -89,18 +89,18 @@ async def steps(session: Session) -> str:
     await do(Step.SWITCH, lambda: first_steps.switch(session, quick, full=full))
     session.phase = Phase.SWITCHED
     if full:
-        await full_pass(session, done, count(start, "batch"), count(chunks, "medium"))
+        await full_pass(session, done, count(start, "batch"), count(chunks, "medium"), at)
     proven = await do(Step.PROVE, lambda: ending.finish(session, full=full, results=done))
     return str(proven["status"])
 
 
-async def full_pass(session: Session, done: Results, size: int, medium: int) -> None:
+async def full_pass(session: Session, done: Results, size: int, medium: int, at: datetime) -> None:
     """Facts, MEMORY and final sections."""
     batches: list[JsonObject] = []
     for start in range(0, medium, size):
 
         async def batch(start: int = start) -> JsonObject:
-            return await full_steps.extract(session, start, size, medium)
+            return await full_steps.extract(session, start, size, medium, at)
 
         batches.append(await session.step(Step.EXTRACT, batch, part=f":{start}"))
     done["extract"] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any  # rows
 
 import pytest
@@ -52,7 +53,7 @@ def test_a_real_export_is_imported_completely(service: RunningService, user: str
     assert service.sandbox.rows("pipeline_staged_chunks", {"run_id": f"eq.{job['id']}"}) == []
     assert service.sandbox.rows("pipeline_replies", {"run_id": f"eq.{job['id']}"}) == []
     assert service.sandbox.rows("processing_jobs", {"user_id": f"eq.{user}"}) == []
-    told = [call["body"] for call in service.sandbox.callbacks() if call["body"]["user_id"] == user]
+    told = [call["body"] for call in service.sandbox.callbacks() if call["body"].get("user_id") == user]
     assert [(body["run_id"], body["status"], body["soulprint_ready"]) for body in told] == [
         (job["id"], "complete", True)
     ]
@@ -64,6 +65,21 @@ def test_planted_facts_reach_memory_and_the_report(service: RunningService, user
     assert job["counts"]["facts"] >= 3
     memory = service.profile(user)["memory_md"]
     assert [word for word in ("oolong", "Glasshouse", "Lisbon") if word not in memory] == []
+
+
+def test_l_52_facts_of_an_undated_conversation_have_no_date_and_its_chunks_are_not_recent(
+    service: RunningService, user: str
+) -> None:
+    undated = conversation(1, "I prefer oolong tea over coffee.")
+    del undated["create_time"]
+    for node in undated["mapping"].values():
+        if node["message"]:
+            del node["message"]["create_time"]
+    service.imported(user, json.dumps([undated, conversation(2)]).encode())
+    log = service.profile(user)["memory_log"]
+    assert re.findall(r"^## (.+)$", log, re.MULTILINE) == ["2023-11-16", "Undated"]
+    assert "oolong" in log.partition("## Undated")[2]
+    assert {row["is_recent"] for row in chunks(service.sandbox, user, "is_recent")} == {False}
 
 
 def test_the_bill_counts_every_call(service: RunningService, user: str) -> None:
