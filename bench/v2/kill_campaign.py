@@ -153,9 +153,10 @@ class Campaign:
     def _top_up(self) -> None:
         """As many imports at once as wanted, each of a new user who already has chunks."""
         self._active = {job for job in self._active if self._job(job)["status"] not in ENDED}
-        while len(self._active) < AT_ONCE:
-            user = self._sandbox.create_user()
-            self._ended(self._begin(user, FIRST_CONVERSATIONS))
+        users = [self._sandbox.create_user() for _ in range(AT_ONCE - len(self._active))]
+        for first in [self._begin(user, FIRST_CONVERSATIONS) for user in users]:
+            self._ended(first)
+        for user in users:
             self._watch.add(user)
             job = self._begin(user, CONVERSATIONS)
             self._jobs[job] = user
