@@ -114,6 +114,7 @@ def test_without_a_reason_nothing_happens(page: Page, path: Path) -> None:
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("#confirm")).to_be_hidden()
     page.get_by_role("button", name="100 %").click()
+    expect(page.locator("#confirm")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#confirm")).to_be_hidden()
     assert stored(path) == (1, "10")
