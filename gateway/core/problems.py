@@ -46,7 +46,7 @@ def problem(
     if outcome:
         document["outcome"] = outcome
     content = json.dumps(document, separators=(",", ":")).encode()
-    proxy_status = b"%b; error=%b" % (name, error.proxy_error.encode())
+    proxy_status = b"%b; error=%b" % (_item(name), error.proxy_error.encode())
     if backend and not isinstance(error, ClientFault):
         proxy_status += b"; next-hop=%b" % backend.encode()
     lines = [
@@ -71,6 +71,11 @@ def problem(
         ]
     lines += _connection(minor, close=close)
     return b"\r\n".join([*lines, b"", content if body else b""])
+
+
+def _item(name: bytes) -> bytes:
+    """RFC 9209 section 2: a proxy is named by a token, or by a string where the name is none (RFC 8941, 3.3.4)."""
+    return name if name[:1].isalpha() else b'"%b"' % name
 
 
 def _connection(minor: int, *, close: bool) -> list[bytes]:
