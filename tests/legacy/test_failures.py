@@ -190,7 +190,7 @@ async def test_an_embedding_that_no_row_took_counts_as_failed_and_is_completed_l
     while main._tasks:
         await next(iter(main._tasks))
     assert all(chunk["embedding"] for chunk in emulator.tables["conversation_chunks"])
-    patches = [request.json() for request in wire.requests if label(request) == "PATCH user_profiles"]
+    patches = [request.json for request in wire.requests if label(request) == "PATCH user_profiles"]
     counted = [patch["processed_chunks"] for patch in patches if "processed_chunks" in patch]
     assert counted[counted.index(9) :] == [9, 1]
     assert profile["processed_chunks"] == 1
