@@ -36,12 +36,11 @@ class UsageReporter:
         self._usage = usage
         self._interval = interval
         self._since = self._started = datetime.now(UTC)
-        self._registered = False
         self._reported: dict[_Process, Counts] = {}
         self.error: str | None = None
 
     async def run(self) -> None:
-        """Report again and again; ends by being cancelled. Registers at once."""
+        """Report again and again; ends by being cancelled. The first report only registers."""
         while True:
             await self.report()
             await asyncio.sleep(self._interval)
@@ -62,9 +61,8 @@ class UsageReporter:
             del self._reported[next(iter(self._reported))]
 
     def _send(self, fresh: Counts, until: datetime) -> None:
-        if not self._registered:
-            self._usage.register(self._started)
-            self._registered = True
+        # Each time, because a server that is killed may lose what it was told a moment before.
+        self._usage.register(self._started)
         if fresh:
             self._usage.send(fresh, self._since, until)
 

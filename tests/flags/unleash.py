@@ -85,6 +85,11 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(200, json.dumps(self.server.strategies).encode())
         return self._answer(404, b'{"message": "Could not find feature"}')
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        known = self.path in ("/api/client/register", "/api/client/metrics")
+        self._answer(202 if known and self.headers.get("authorization") == CLIENT_TOKEN else 404, b"")
+
     def do_PUT(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         if self.server.trouble is not None:

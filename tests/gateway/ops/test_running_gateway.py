@@ -18,6 +18,7 @@ from flags.opening import unleash_copy
 from gateway.core.decide import Backend
 from gateway.core.force import HEADER, force_value
 from gateway.ops.controls import FileControls
+from tests.flags.unleash import CLIENT_TOKEN, unleash_server
 from tests.gateway.ops.documents import FLAG, flag_file
 from tests.gateway.ops.running import Caller, RunningGateway, running_gateway
 from tests.gateway.ops.traffic import Traffic
@@ -128,6 +129,18 @@ async def test_a_gateway_whose_unleash_never_answers_starts_with_the_last_good_f
             async with asyncio.timeout(20):
                 while (await caller.ask("user-42"))[1] != "legacy":
                     pass
+            caller.close()
+
+
+async def test_a_gateway_makes_itself_known_to_unleash_and_follows_it(tmp_path: Path) -> None:
+    with unleash_server("100") as server:
+        variables = {"UNLEASH_URL": server.url, "UNLEASH_TOKEN": CLIENT_TOKEN}
+        async with running_gateway(tmp_path / "features.json", environment=variables) as gateway:
+            caller = Caller(gateway.public)
+            assert await caller.ask("user-42") == (200, "v2")
+            async with asyncio.timeout(20):
+                while ("POST", "/api/client/register", None, 202) not in server.seen:
+                    assert await caller.ask("user-42") == (200, "v2")
             caller.close()
 
 

@@ -10,6 +10,7 @@ from random import Random
 import httpx
 import pytest
 
+from flags.journal import Journal
 from flags.source import FlagSource
 from gateway.ops.controls import FileControls
 from gateway.ops.origin import UnleashOrigin
@@ -94,6 +95,7 @@ async def test_flips_under_load_and_a_server_that_is_paused_killed_and_started_a
     print(f"Unleash: last stale decision after 10, 50, 100, 0 % and two rollbacks after trouble: {shown} s;", end=" ")
     print(f"{traffic.asked} requests, 0 failed")
     await explain_agrees(unleash, gateway, tmp_path)
+    assert [entry.why for entry in Journal(gateway.flags).tail(100) if entry.action == "applied"]
 
 
 async def explain_agrees(unleash: RealUnleash, gateway: RunningGateway, folder: Path) -> None:

@@ -58,7 +58,7 @@ async def test_decisions_of_all_workers_are_reported_once() -> None:
     fleet.decide(0, 10, ("v2", "percentage-in", 4), ("legacy", "percentage-out", 20), ("v2", "forced", 99))
     await reporter.report()
     assert usage.sent[1:] == [{FLAG: Uses(1, 0)}]
-    assert usage.registered == 1
+    assert usage.registered == 3
 
 
 async def test_a_replaced_worker_counts_from_nothing() -> None:
