@@ -56,8 +56,9 @@ class GatewaySettings(BaseSettings):
         validation_alias="UNLEASH_ENVIRONMENT",
         description="environment whose percentage is changed",
     )
-    flags_max_age: Seconds | None = Field(
+    flags_max_age: float | None = Field(
         default=None,
+        gt=0,
         description="seconds after which the flags of a silent Unleash server are given up; never if unset",
     )
     force_key: SecretStr | None = Field(
