@@ -48,7 +48,7 @@ def _whole(body: bytes) -> dict[str, object] | None:
             # The usual case, for which json.loads would come to the same, in half its time: no byte order mark, no NUL.
             text = body.decode()
             found, end = _DECODER.raw_decode(text)
-            if _skip(text, end) != len(text):
+            if end != len(text) and _skip(text, end) != len(text):
                 return None
         else:
             found = json.loads(body)
