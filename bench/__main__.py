@@ -35,6 +35,7 @@ Seconds = Annotated[float, typer.Option(min=1, max=60, help="Seconds of load for
 Quick = Annotated[bool, typer.Option("--quick", help="Two rounds of one second.")]
 Long = Annotated[bool, typer.Option("--long", help="Also a million requests and ten thousand lost clients.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the results as JSON instead of tables.")]
+Add = Annotated[bool, typer.Option("--add", help="Keep what build/bench/results.json has of everything else.")]
 From = Annotated[Path | None, typer.Option("--from", help="Measure nothing: show, and publish, a saved results.json.")]
 
 
@@ -46,6 +47,7 @@ def main(
     quick: Quick = False,
     long: Long = False,
     as_json: AsJson = False,
+    add: Add = False,
     saved: From = None,
 ) -> None:
     """Measure the gateway beside other proxies, all on loopback.
@@ -54,10 +56,14 @@ def main(
     """
     try:
         if saved is not None:
-            document = json.loads(saved.read_text())
+            document = load(saved)
         else:
             plan = make_plan(only or (), 2 if quick else rounds, 1.0 if quick else seconds, long)
+            older = load(RESULTS_JSON) if add else None
             document = measure(plan)
+            if older is not None:
+                results = results_of(older).replaced_by(results_of(document))
+                document = older | {"results": results.to_json()}
             BUILD.mkdir(parents=True, exist_ok=True)
             RESULTS_JSON.write_text(json.dumps(document, indent=1))
         show(document, as_json)
@@ -96,13 +102,28 @@ def _leave(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-def show(document: dict[str, object], as_json: bool) -> None:
-    """Print a run; publish it if it is complete. Raises BenchError if the document is none of ours."""
+def load(path: Path) -> dict[str, object]:
+    """A saved run. Raises BenchError if there is none."""
     try:
-        results = Results.from_json(document["results"])  # type: ignore[arg-type]  # checked by from_json itself
-        setting, absent = document["setting"], document["absent"]
+        document = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BenchError(f"{path}: {error}") from None
+    if not isinstance(document, dict):
+        raise BenchError(f"{path} is not a saved result")
+    return document
+
+
+def results_of(document: dict[str, object]) -> Results:
+    """The results of a saved run. Raises BenchError if the document is none."""
+    try:
+        return Results.from_json(document["results"])  # type: ignore[arg-type]  # checked by from_json itself
     except (KeyError, TypeError, ValueError) as error:
         raise BenchError(f"not a saved result: {error}") from None
+
+
+def show(document: dict[str, object], as_json: bool) -> None:
+    """Print a run; publish it if it is complete. Raises BenchError if the document is none of ours."""
+    results, setting, absent = results_of(document), document.get("setting"), document.get("absent")
     if not (isinstance(setting, dict) and isinstance(absent, dict)):
         raise BenchError("not a saved result")
     if as_json:
@@ -112,7 +133,7 @@ def show(document: dict[str, object], as_json: bool) -> None:
         for table in [*peer_tables(results), failure_table(results), target_table(results)]:
             if table.rows:
                 screen.print(_rich(table))
-    if document["complete"]:
+    if document.get("complete"):
         RESULTS_PAGE.write_text(render(results, setting, absent, NOTES.read_text()))
         words.print(f"wrote bench/{RESULTS_PAGE.name}")
 

@@ -35,6 +35,7 @@ REPEAT = """## How to repeat it
     .venv/bin/python -m bench --long                # also a million requests and ten thousand lost clients
     .venv/bin/python -m bench --quick               # a look: two short rounds, writes no page
     .venv/bin/python -m bench --only gateway --only get    # some proxies (nginx is always there), some scenarios
+    .venv/bin/python -m bench --add --only events          # measure one scenario again, keep the rest
 
 The first start installs the peers: Python packages of `bench/requirements.txt` into `build/bench/venv`, nginx, HAProxy
 and wrk from Debian if it may. What cannot be installed is left out and named.

@@ -70,6 +70,15 @@ class Results:
         known = [value for value in joined if value is not None]
         return median(known) if known else None
 
+    def replaced_by(self, newer: Results) -> Results:
+        """These results, but with `newer`'s for every scenario and peer that it has."""
+        fresh = {(one.scenario, one.peer) for one in newer.samples}
+        fresh |= {(one.scenario, one.peer) for one in newer.failures}
+        return Results(
+            [one for one in self.samples if (one.scenario, one.peer) not in fresh] + newer.samples,
+            [one for one in self.failures if (one.scenario, one.peer) not in fresh] + newer.failures,
+        )
+
     def rounds(self) -> int:
         """How many rounds have at least one sample."""
         return len({sample.round for sample in self.samples})

@@ -126,12 +126,11 @@ def _formats(target: Target) -> Callable[[float], str]:
 
 
 def failure_table(results: Results) -> Table:
-    """What could not be measured, each reason once."""
-    seen: dict[tuple[str, str, str], int] = {}
+    """What could not be measured: how often, and the last reason."""
+    seen: dict[tuple[str, str], list[str]] = {}
     for failure in results.failures:
-        key = (failure.peer, failure.scenario, failure.reason)
-        seen[key] = seen.get(key, 0) + 1
-    rows = tuple((peer, scenario, str(count), reason) for (peer, scenario, reason), count in seen.items())
+        seen.setdefault((failure.peer, failure.scenario), []).append(failure.reason)
+    rows = tuple((peer, scenario, str(len(reasons)), reasons[-1]) for (peer, scenario), reasons in seen.items())
     return Table("What gave no figure", ("proxy", "scenario", "times", "reason"), rows)
 
 

@@ -66,6 +66,13 @@ def test_saved_results_come_back_the_same() -> None:
     assert Results.from_json(json.loads(json.dumps(saved.to_json()))) == saved
 
 
+def test_newer_results_replace_what_they_measured_again_and_nothing_else() -> None:
+    older = results({0: 20.0}, {0: 10.0})
+    newer = Results([Sample(0, "get", "gateway", {"cpu_us": 18.0})])
+    both = older.replaced_by(newer)
+    assert (both.values(OURS), both.values(THEIRS)) == ({0: 18.0}, {0: 10.0})
+
+
 @pytest.mark.parametrize("document", [{}, {"samples": [{}], "failures": []}, {"samples": [{"round": "x"}]}])
 def test_anything_else_is_refused(document: dict[str, list[dict[str, object]]]) -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
