@@ -29,13 +29,26 @@ _HEADINGS: dict[str, tuple[str, Category]] = {
     "decisions_and_context": ("Decisions & Context", Category.DECISIONS),
 }
 
-# How a model begins a line when it has nothing to say. "There is no gluten in her diet" must not match.
+# A line with which a model says that it has nothing to say: the whole line, because true ones begin alike ("Not
+# available on Mondays", "No decisions before coffee"). What may follow is about the material, not the person.
+_KINDS = (
+    r"information|data|details?|mentions?|evidence|facts?"
+    r"|preferences?|projects?|dates?|beliefs?|values?|decisions?|context"
+)
+_ABOUT_THE_MATERIAL = (
+    rf"{_KINDS}|available|provided|given|found|mentioned|stated|specified|shared|known|recorded|listed|identified|present"
+    r"|noted|made|expressed|described|determined?|yet|here|so|far|at|this|that|time|in|from|the|an?|any|no|about|on|for|of|to"
+    r"|regarding|concerning|with|and|or|is|are|was|were|has|have|been|be|can|could|users?|persons?|their|them|they"
+    r"|material|conversations?|chats?|text|messages|history|section|category|important|lasting|personal|specific"
+)
 _PLACEHOLDER = re.compile(
-    r"(there (is|are) )?(no|insufficient|not enough) (\w+ )?"
-    r"(information|data|details?|mentions?|evidence|facts?|preferences|projects|dates|beliefs|values|decisions)\b"
-    r"|(the )?(user|person) (has not|hasn't|did not|didn't) (\w+ )?(shared?|provided?|mention|stated?|specif|express)"
-    r"|(i |we )?(cannot|can't|am unable to|unable to) (determine|identify|tell|find|provide|assess)"
-    r"|to be determined|placeholder|not (available|applicable|provided|specified|mentioned)\b",
+    rf"((there (is|are|was|were) )?(no|insufficient|not enough) "
+    rf"((relevant|specific|lasting|personal|explicit|important|clear|further|other|additional|known) )*({_KINDS})"
+    r"|(the )?(user|person) (has not|hasn't|did not|didn't) ((yet|explicitly|clearly|directly) )?"
+    r"(shared?|provided?|mention(ed)?|stated?|specif(y|ied)|express(ed)?)"
+    r"|(i |we )?(cannot|can't|could not|am unable to|unable to) (be )?(determined?|identify|tell|find|provide|assess)"
+    r"|to be determined|placeholder|not (available|applicable|provided|specified|mentioned))"
+    rf"( ({_ABOUT_THE_MATERIAL}))*"
 )
 
 MEMORY_SCHEMA: JsonObject = closed(
@@ -104,7 +117,8 @@ def empty_memory() -> Memory:
 def is_placeholder(line: str) -> bool:
     """Whether a line of MEMORY says nothing about the person."""
     plain = line.strip().lstrip("-*• ").casefold()
-    return not is_said(plain) or _PLACEHOLDER.match(plain) is not None
+    words = re.sub(r"[\s.,;:!()\"]+", " ", plain.replace("’", "'").replace("'s ", " ")).strip()
+    return not is_said(plain) or _PLACEHOLDER.fullmatch(words) is not None
 
 
 def _entries(value: JsonValue) -> tuple[str, ...]:

@@ -50,6 +50,12 @@ PLACEHOLDERS = [
     "- None",
     "Unable to determine.",
     "There are no dates mentioned.",
+    "No specific information about the user's projects was found in the conversations.",
+    "The user hasn't explicitly stated any beliefs or values yet.",
+    "I cannot determine the person’s preferences from this material.",
+    "Insufficient data (no details provided).",
+    "Not applicable.",
+    "Placeholder",
 ]
 
 
@@ -76,6 +82,13 @@ REAL_NEGATIVES = [
     "There is no gluten in her diet.",
     "The user has not eaten meat since 2010.",
     "Cannot swim.",
+    "Not available on Mondays.",
+    "No dates on Fridays: those evenings are for the children.",
+    "No decisions before coffee is a standing rule.",
+    "Cannot find gluten-free bread in Porto.",
+    "Unable to provide for two homes, sold the flat.",
+    "No blind dates.",
+    "The user has not shared a room since 2010.",
 ]
 
 
