@@ -28,13 +28,17 @@ READY_SECONDS = 5.0
 STARTED = "Import started: profile first, then memory → facts → sections."
 
 
+# What the runs' table can hold; v1 takes negative counts too.
+Count = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
+
+
 class ProcessFullRequest(BaseModel):
     """Body of the import. Unknown fields are ignored, numbers may be text, as in v1."""
 
     user_id: str
     storage_path: str | None = None
-    conversation_count: int | None = None
-    message_count: int | None = None
+    conversation_count: Count | None = None
+    message_count: Count | None = None
     conversations: list[dict[str, object]] | None = None
 
 
@@ -155,7 +159,7 @@ async def cancel_job(request: Request, job_id: str, body: StopRequest | None = N
 async def retry_job(request: Request, job_id: str) -> dict[str, object]:
     """Take up a failed run at the step that failed: what was made and paid for is kept for `V2_CHECKPOINT_HOURS`.
 
-    A run that is running already goes on. 409 when it did not fail, or when the user has a newer import.
+    A run that is running already goes on. 409 when it did not fail, or when somebody has imported anew.
     """
     app = app_of(request)
     await app.desk.retry(_known_form(job_id))
