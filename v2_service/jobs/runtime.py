@@ -32,6 +32,7 @@ ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 # and one for each retry.
 MAX_WORKFLOWS = 5 + MAX_RETRIES
 CLEARED_AT_ONCE = 100
+ENDING_SECONDS = 10.0
 # Longer than any import; a run that is resumed later fetches its export again.
 SPOOLED = timedelta(days=2)
 
@@ -73,20 +74,26 @@ class Jobs(Gate):
 
         Otherwise from the first step; answers that were kept are not paid for again either way.
         """
-        before = await self._latest(run_id) if kept else None
-        failed = await _failed_step(workflow_name(run_id, before)) if before is not None else None
-        if before is None or failed is None:
+        busy = [task for task in self._working if task.get_name() == run_id]
+        if busy:
+            # The run's row says failed, and its workflow is about to end: it still deletes the export that it spooled.
+            await asyncio.wait(busy, timeout=ENDING_SECONDS)
+        before = await self._latest(run_id)
+        if before is None:
             await self.submit(run_id)
             return
+        failed = await _failed_step(workflow_name(run_id, before)) if kept else None
         with SetWorkflowID(workflow_name(run_id, before + 1)):
-            await DBOS.fork_workflow_async(workflow_name(run_id, before), failed, queue_name=QUEUE)
+            if failed is None:
+                await DBOS.enqueue_workflow_async(QUEUE, import_workflow, run_id)
+            else:
+                await DBOS.fork_workflow_async(workflow_name(run_id, before), failed, queue_name=QUEUE)
 
     async def _latest(self, run_id: str) -> int | None:
-        """Number of the run's last workflow, if it has ended and another may follow."""
+        """Number of the run's last workflow, if another may follow."""
         for number in reversed(range(MAX_WORKFLOWS - 1)):
-            status = await DBOS.get_workflow_status_async(workflow_name(run_id, number))
-            if status is not None:
-                return number if status.status in ENDED else None
+            if await DBOS.get_workflow_status_async(workflow_name(run_id, number)) is not None:
+                return number
         return None
 
     async def adopt_silent_runs(self) -> int:
