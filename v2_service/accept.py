@@ -16,7 +16,7 @@ from v2_service.text import storable_json
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 RETRY_REFUSALS = {
     "not_failed": "Only a failed job can be retried.",
-    "superseded": "The user has a newer import; this one cannot be retried any more.",
+    "superseded": "The user's conversations were imported anew since; this one cannot be retried any more.",
     "too_often": "This job was retried too often. Please start a new import.",
 }
 COHORT = re.compile(r"[\w.:-]{1,64}")

@@ -15,6 +15,7 @@ V2Error
     ├── StoreUnavailable     no answer, or a 5xx, from the database or Storage
     ├── StoreRefused         the database refused a read or a write
     ├── StaleRun             the run was cancelled, finished or taken over: this worker must stop
+    ├── Overtaken            somebody else stored newer chunks of the user: they stay, and this run fails
     ├── ExportMissing        no such object in Storage
     ├── ExportTooLarge       larger than the limit
     ├── ModelUnavailable     no answer from the language model
@@ -112,6 +113,10 @@ class StoreRefused(ServiceFailed):
 
 class StaleRun(ServiceFailed):
     code = "stale_run"
+
+
+class Overtaken(ServiceFailed):
+    code = "overtaken"
 
 
 class ExportMissing(ServiceFailed):

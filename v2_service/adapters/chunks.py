@@ -83,7 +83,10 @@ class Chunks:
         expect_written(written, len(rows), "embeddings")
 
     async def switch(self, lease: Lease, patch: Mapping[str, object]) -> int:
-        """The staged generation becomes the user's chunks, in one transaction; returns how many they are."""
+        """The staged generation becomes the user's chunks, in one transaction; returns how many they are.
+
+        Raises Overtaken when somebody else has changed the user's chunks since the run was accepted.
+        """
         return whole_number(await self._rest.call("v2_switch_chunks", {**lease.arguments, "p_patch": dict(patch)}))
 
     async def proof(self, run_id: str) -> dict[str, int]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import httpx
 
 from v2_service.contract import JsonValue
-from v2_service.errors import ServiceFailed, StaleRun, StoreRefused, StoreUnavailable, UserUnknown
+from v2_service.errors import Overtaken, ServiceFailed, StaleRun, StoreRefused, StoreUnavailable, UserUnknown
 from v2_service.settings import Settings
 from v2_service.text import storable_json
 
@@ -16,10 +16,15 @@ POOL = httpx.Limits(max_connections=40, max_keepalive_connections=20)
 CONNECT_SECONDS = 10.0
 MESSAGE_LENGTH = 200
 # Raised by our own functions (migrations/) as the message of an exception.
-OWN_ERRORS: Mapping[str, type[Exception]] = {"v2_stale_run": StaleRun, "v2_unknown_user": UserUnknown}
+OWN_ERRORS: Mapping[str, type[Exception]] = {
+    "v2_stale_run": StaleRun,
+    "v2_unknown_user": UserUnknown,
+    "v2_overtaken": Overtaken,
+}
 OWN_SENTENCES = {
     "v2_stale_run": "The run was cancelled, is over, or another worker has taken it.",
     "v2_unknown_user": "There is no user with this user_id.",
+    "v2_overtaken": "Another import of this user was stored while this one ran; that one stays.",
 }
 FOREIGN_KEY = "23503"
 SCHEMA_CODES = ("42", "PGRST", "P0001")
@@ -46,7 +51,7 @@ class Rest:
     async def call(self, function: str, arguments: Mapping[str, object]) -> JsonValue:
         """POST rpc/<function>; the result as JSON, None for void.
 
-        Raises StaleRun, UserUnknown, StoreRefused or StoreUnavailable.
+        Raises StaleRun, UserUnknown, Overtaken, StoreRefused or StoreUnavailable.
         """
         return await self._send(
             "POST",

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from v2_service.adapters.costs import dollars
 from v2_service.contract import JsonObject, JsonValue
-from v2_service.errors import CallbackFailed, ImportFailed, ServiceFailed, StaleRun
+from v2_service.errors import CallbackFailed, ImportFailed, Overtaken, ServiceFailed, StaleRun
 from v2_service.jobs import profile
 from v2_service.jobs.first_steps import thresholds
 from v2_service.jobs.services import Services
@@ -118,10 +118,10 @@ def counts(found: Evidence, *, full: bool, results: dict[str, JsonObject]) -> Js
 async def fail(session: Session, code: str, sentence: str) -> None:
     """Close the run as failed, with a reason that a person understands. Raises when even that cannot be written."""
     services, lease = session.services, session.lease
-    patch = profile.failed(session.phase, sentence, lease.previous, refresh=session.refresh)
     wait = min(FAIL_WAIT_SECONDS, services.settings.step_retry_seconds)
     for attempt in range(1, FAIL_ATTEMPTS + 1):
         try:
+            patch = await _failure(session, code, sentence)
             cost = await bill(session)
             outcome: dict[str, JsonValue] = {
                 "status": "failed",
@@ -140,6 +140,14 @@ async def fail(session: Session, code: str, sentence: str) -> None:
             wait = min(wait * 2, FAIL_WAIT_MAX_SECONDS)
         else:
             return
+
+
+async def _failure(session: Session, code: str, sentence: str) -> JsonObject:
+    """What a failure writes on the profile."""
+    if code == Overtaken.code:
+        stored = await session.services.chunks.proof(session.lease.run_id)
+        return profile.overtaken(stored["chunks"], stored["embedded"])
+    return profile.failed(session.phase, sentence, session.lease.previous, refresh=session.refresh)
 
 
 async def notify(services: Services, run_id: str) -> None:

@@ -8,7 +8,7 @@
 
 The monolith completes embeddings of profiles that say import complete and embedding not complete, so both change
 together. A failure never takes away what works (L-06): before the quick profile the import has failed, afterwards only
-the full pass has.
+the full pass has. Where an earlier import is whole, its status stays, and the reason stands in import_error alone.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from enum import IntEnum
 from v2_service.contract import JsonObject, JsonValue
 
 ERROR_LENGTH = 500
+# An import with which the person can chat.
+WHOLE = ("complete", "quick_ready", "locked")
 
 
 class Phase(IntEnum):
@@ -106,12 +108,27 @@ def finished(now: datetime, cost: str) -> JsonObject:
     }
 
 
+def overtaken(chunks: int, embedded: int) -> JsonObject:
+    """Somebody else's chunks of the user stay: statuses say what they are, or are left to whoever is still writing."""
+    if not 0 < chunks == embedded:
+        return {"import_stage": None}
+    return {
+        "import_status": "complete",
+        "import_error": None,
+        "import_stage": None,
+        "embedding_status": "complete",
+        "embedding_progress": 100,
+        "memory_status": "ready",
+    }
+
+
 def failed(phase: Phase, sentence: str, previous: Mapping[str, JsonValue], *, refresh: bool) -> JsonObject:
-    """The run failed; `previous` are the statuses before it."""
+    """The run failed; `previous` are the settled statuses before it."""
     error = sentence[:ERROR_LENGTH]
     if phase is Phase.NOTHING:
-        # A refresh that finds nothing to do takes nothing from a user whose import once succeeded.
-        status = previous.get("import_status") if refresh else "failed"
+        # Neither a refresh nor a second import takes anything from a user whose import once succeeded.
+        keeps = refresh or previous.get("import_status") in WHOLE
+        status = previous.get("import_status") if keeps else "failed"
         return {"import_status": status or "none", "import_error": error, "import_stage": None}
     patch: JsonObject = {"full_pass_status": "failed", "full_pass_error": error, "import_stage": None}
     if phase is Phase.QUICK:

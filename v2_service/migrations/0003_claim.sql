@@ -1,5 +1,42 @@
 -- Claiming a user, taking a run, and the check that every later write makes first.
 
+-- Which chunks the user had when the run was accepted, and after its switch which it left: the sign of another writer.
+alter table public.pipeline_runs add column if not exists chunks_seen text;
+
+-- A user's chunks as one value that changes whenever a chunk comes or goes.
+create or replace function public.v2_generation(p_user uuid) returns text
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
+    select count(*) || ':' || coalesce(sum(hashtextextended(id::text, 0)::numeric), 0)
+    from public.conversation_chunks where user_id = p_user
+$$;
+
+-- The profile's statuses to go back to. One that says "busy" is the caller's announcement of this import, or what a dead
+-- one left: nobody would ever end it, so it is replaced by what the stored chunks and profile show.
+create or replace function public.v2_settled(p_user uuid) returns jsonb
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
+    with stored as (
+        select count(*) > 0 as some, count(*) > 0 and count(*) = count(embedding) as searchable
+        from public.conversation_chunks where user_id = p_user
+    )
+    select jsonb_build_object(
+        'import_status', case
+            when p.import_status <> 'processing' then p.import_status
+            when p.soulprint_text is null then 'none'
+            when stored.some then 'complete' else 'quick_ready' end,
+        'embedding_status', case
+            when p.embedding_status <> 'processing' then p.embedding_status
+            when stored.searchable then 'complete' else 'pending' end,
+        'embedding_progress', case
+            when p.embedding_status <> 'processing' then p.embedding_progress
+            when stored.searchable then 100 else 0 end,
+        'memory_status', case
+            when p.memory_status <> 'building' then p.memory_status
+            when stored.searchable then 'ready' else 'none' end,
+        'full_pass_status', p.full_pass_status
+    )
+    from public.user_profiles p, stored where p.user_id = p_user
+$$;
+
 -- The active run of a worker, locked; raises v2_stale_run when it was cancelled, finished or taken by another worker.
 create or replace function public.v2_fenced(p_run uuid, p_fence integer) returns public.pipeline_runs
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
@@ -43,12 +80,8 @@ begin
         return query select found_run.id, false, found_run.user_id, found_run.storage_path;
         return;
     end if;
-    select jsonb_build_object(
-        'import_status', p.import_status, 'embedding_status', p.embedding_status,
-        'embedding_progress', p.embedding_progress, 'memory_status', p.memory_status,
-        'full_pass_status', p.full_pass_status
-    ) into before from public.user_profiles p where p.user_id = p_user;
-    if not found then
+    before := public.v2_settled(p_user);
+    if before is null then
         raise exception 'v2_unknown_user';
     end if;
     -- A new import supersedes what a failed one kept for a retry.
@@ -56,10 +89,10 @@ begin
     delete from public.pipeline_replies a using public.pipeline_runs r where r.id = a.run_id and r.user_id = p_user;
     insert into public.pipeline_runs (
         user_id, kind, storage_path, idempotency_key, version, build, cohort, conversation_count, message_count,
-        previous
+        previous, chunks_seen
     ) values (
         p_user, p_kind, p_storage_path, p_idempotency_key, p_version, p_build, p_cohort, p_conversation_count,
-        p_message_count, before
+        p_message_count, before, public.v2_generation(p_user)
     ) returning * into found_run;
     insert into public.pipeline_run_keys (idempotency_key, run_id)
         select p_idempotency_key, found_run.id where p_idempotency_key is not null;
@@ -152,16 +185,16 @@ begin
     update public.user_profiles
     set import_status = case when import_status = 'processing'
             then coalesce(run.previous ->> 'import_status', 'none') else import_status end,
-        embedding_status = case when run.switched_at is null
+        embedding_status = case when run.switched_at is null and embedding_status = 'processing'
             then run.previous ->> 'embedding_status' else embedding_status end,
-        embedding_progress = case when run.switched_at is null
+        embedding_progress = case when run.switched_at is null and embedding_status = 'processing'
             then (run.previous ->> 'embedding_progress')::integer else embedding_progress end,
-        memory_status = case when run.switched_at is null
+        memory_status = case when run.switched_at is null and memory_status = 'building'
             then run.previous ->> 'memory_status' else memory_status end,
         full_pass_status = case when full_pass_status = 'processing' then 'failed' else full_pass_status end,
         full_pass_error = case when full_pass_status = 'processing' then p_message else full_pass_error end,
         import_stage = null
-    where user_id = run.user_id and run.status = 'running';
+    where user_id = run.user_id;
     delete from public.pipeline_staged_chunks where run_id = p_run;
     delete from public.pipeline_replies where run_id = p_run;
     return p_status;

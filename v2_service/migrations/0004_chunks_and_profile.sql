@@ -125,6 +125,10 @@ begin
     if not exists (select from public.pipeline_staged_chunks where run_id = p_run) then
         raise exception 'v2_nothing_staged';
     end if;
+    -- Somebody else (the monolith, when a gateway fell back to it) has imported since: theirs are newer and stay.
+    if run.chunks_seen <> public.v2_generation(run.user_id) then
+        raise exception 'v2_overtaken';
+    end if;
     delete from public.conversation_chunks where user_id = run.user_id;
     insert into public.conversation_chunks (
         id, user_id, conversation_id, title, content, message_count, created_at, is_recent, chunk_tier, embedding
@@ -132,7 +136,8 @@ begin
     select id, run.user_id, conversation_id, title, content, message_count, created_at, is_recent, tier, embedding
     from public.pipeline_staged_chunks where run_id = p_run;
     get diagnostics inserted = row_count;
-    update public.pipeline_runs set switched_at = now(), updated_at = now() where id = p_run;
+    update public.pipeline_runs 
+    set switched_at = now(), updated_at = now(), chunks_seen = public.v2_generation(user_id) where id = p_run;
     perform public.v2_write_profile(
         p_run, p_fence, p_patch || jsonb_build_object('total_chunks', inserted, 'processed_chunks', inserted)
     );

@@ -2,8 +2,8 @@
 alter table public.pipeline_runs add column if not exists retries integer not null default 0;
 
 -- A failed run becomes an accepted one, with all that it kept. One row: verdict and staged chunks. The verdict is
--- "accepted", or "active" (it is running already), "unknown", "not_failed", "superseded" (the user has a newer run) or
--- "too_often". The lease gives the caller time to hand it over before silent runs are looked for.
+-- "accepted", or "active" (it is running already), "unknown", "not_failed", "superseded" (the user has a newer run, or
+-- somebody else has changed the user's chunks since) or "too_often". The lease gives the caller time to hand it over before silent runs are looked for.
 create or replace function public.v2_retry_run(p_run uuid, p_retries integer, p_lease_seconds integer) returns jsonb
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -20,7 +20,7 @@ begin
         return jsonb_build_object('verdict', 'active', 'staged', 0);
     elsif run.status <> 'failed' then
         return jsonb_build_object('verdict', 'not_failed', 'staged', 0);
-    elsif exists (
+    elsif run.chunks_seen <> public.v2_generation(owner) or exists (
         select from public.pipeline_runs r where r.user_id = owner and r.id <> p_run and r.created_at >= run.created_at
     ) then
         return jsonb_build_object('verdict', 'superseded', 'staged', 0);

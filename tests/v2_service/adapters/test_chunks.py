@@ -9,8 +9,10 @@ import pytest
 
 from tests.v2_service.adapters.conftest import Taken
 from tests.v2_service.stubs import chunk
+from v2_service.adapters.runs import Lease, Request
 from v2_service.contract import Tier
-from v2_service.errors import StaleRun, StoreRefused
+from v2_service.errors import Overtaken, StaleRun, StoreRefused
+from v2_service.jobs.services import Services
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 VECTOR = [0.6, 0.8] + [0.0] * 1022
@@ -53,10 +55,41 @@ async def test_a_lost_or_misfit_embedding_raises(taken: Taken) -> None:
         await chunks.write_embeddings(lease, {row.id: VECTOR[:768]}, 30, 0.5)
 
 
-async def test_the_switch_replaces_everything_at_once_and_may_be_repeated(taken: Taken) -> None:
-    services, lease = taken.services, taken.lease
-    old = {"user_id": lease.user_id, "conversation_id": "old", "content": "old", "created_at": NOW.isoformat()}
+async def with_old_chunks(services: Services, user: str, rows: int) -> Lease:
+    """A running run of a user who had chunks before."""
+    for _ in range(rows):
+        await insert_old(services, user)
+    lease = await services.runs.take((await services.runs.claim(Request(user, "b/p"))).run_id)
+    assert lease is not None
+    return lease
+
+
+async def insert_old(services: Services, user: str) -> None:
+    old = {"user_id": user, "conversation_id": "old", "content": "old", "created_at": NOW.isoformat()}
     await services.rest.insert("conversation_chunks", old, on_conflict="id")
+
+
+async def test_chunks_that_somebody_else_stored_meanwhile_are_not_replaced(services: Services, user: str) -> None:
+    lease = await with_old_chunks(services, user, 2)
+    await services.chunks.stage(lease, [chunk(0)], NOW)
+    await insert_old(services, user)
+    with pytest.raises(Overtaken):
+        await services.chunks.switch(lease, {"import_status": "complete"})
+    assert (await services.chunks.proof(lease.run_id))["chunks"] == 3
+    await services.runs.finish(lease, {"status": "failed"}, {})
+    assert (await services.runs.retry(lease.run_id)).verdict == "superseded"
+
+
+async def test_a_failed_run_may_be_retried_while_the_chunks_are_those_it_saw(services: Services, user: str) -> None:
+    lease = await with_old_chunks(services, user, 2)
+    await services.chunks.stage(lease, [chunk(0)], NOW)
+    await services.chunks.switch(lease, {})
+    await services.runs.finish(lease, {"status": "failed"}, {})
+    assert (await services.runs.retry(lease.run_id)).verdict == "accepted"
+
+
+async def test_the_switch_replaces_everything_at_once_and_may_be_repeated(services: Services, user: str) -> None:
+    lease = await with_old_chunks(services, user, 1)
     await services.chunks.stage(lease, [chunk(0), chunk(1)], NOW)
     for _ in range(2):
         await services.runs.write_profile(lease, {"import_status": "quick_ready", "total_chunks": 0})
@@ -71,14 +104,8 @@ async def test_the_switch_replaces_everything_at_once_and_may_be_repeated(taken:
     assert (proof["chunks"], proof["embedded"]) == (2, 0)
 
 
-async def test_a_reader_never_sees_two_generations_nor_none(taken: Taken) -> None:
-    services, lease = taken.services, taken.lease
-    old = [
-        {"user_id": lease.user_id, "conversation_id": "old", "content": "old", "created_at": NOW.isoformat()}
-        for _ in range(3)
-    ]
-    for row in old:
-        await services.rest.insert("conversation_chunks", row, on_conflict="id")
+async def test_a_reader_never_sees_two_generations_nor_none(services: Services, user: str) -> None:
+    lease = await with_old_chunks(services, user, 3)
     await services.chunks.stage(lease, [chunk(position) for position in range(300)], NOW)
     seen: list[int] = []
     switching = asyncio.create_task(services.chunks.switch(lease, {}))

@@ -89,6 +89,33 @@ async def test_a_finished_run_can_neither_be_taken_nor_stopped_nor_finished_agai
         await runs.stop(lease.run_id, "complete", "x")
 
 
+@pytest.mark.parametrize("is_taken", [True, False])
+async def test_a_run_stopped_before_its_first_profile_leaves_no_status_that_says_busy(
+    services: Services, sandbox: RunningSandbox, user: str, is_taken: bool
+) -> None:
+    busy = {"import_status": "processing", "embedding_status": "processing", "memory_status": "building"}
+    address = {"user_id": f"eq.{user}"}
+    assert sandbox.http.patch("/rest/v1/user_profiles", params=address, json=busy).is_success
+    claim = await services.runs.claim(Request(user, "b/p"))
+    if is_taken:
+        await services.runs.take(claim.run_id)
+    assert await services.runs.stop(claim.run_id, "cancelled", "x") == "cancelled"
+    settled = await services.runs.profile(user, ",".join(busy))
+    assert settled == {"import_status": "none", "embedding_status": "pending", "memory_status": "none"}
+
+
+async def test_a_stopped_second_import_leaves_the_first_complete(
+    services: Services, sandbox: RunningSandbox, user: str
+) -> None:
+    old = {"user_id": user, "conversation_id": "old", "content": "old", "created_at": "2024-05-01"}
+    await services.rest.insert("conversation_chunks", old, on_conflict="id")
+    now = {"import_status": "processing", "soulprint_text": "s"}
+    assert sandbox.http.patch("/rest/v1/user_profiles", params={"user_id": f"eq.{user}"}, json=now).is_success
+    claim = await services.runs.claim(Request(user, "b/p"))
+    await services.runs.stop(claim.run_id, "handed_back", "x")
+    assert (await services.runs.profile(user, "import_status"))["import_status"] == "complete"
+
+
 async def test_the_callback_moves_through_its_outcomes_once(taken: Taken) -> None:
     runs, lease = taken.services.runs, taken.lease
     assert not await runs.mark_callback(lease.run_id, None, "sending")

@@ -69,8 +69,22 @@ def test_a_zip_is_named_as_one() -> None:
 
 
 def test_before_the_first_profile_a_failure_is_the_imports() -> None:
-    patch = profile.failed(Phase.NOTHING, "why", FINISHED, refresh=False)
+    patch = profile.failed(Phase.NOTHING, "why", NEW, refresh=False)
     assert patch == {"import_status": "failed", "import_error": "why", "import_stage": None}
+
+
+def test_l_06_an_import_that_fails_beside_a_whole_one_leaves_its_status_and_says_why() -> None:
+    patch = profile.failed(Phase.NOTHING, "why", FINISHED, refresh=False)
+    assert patch == {"import_status": "complete", "import_error": "why", "import_stage": None}
+
+
+@pytest.mark.parametrize(("chunks", "embedded", "writes"), [(3, 3, True), (3, 2, False), (0, 0, False)])
+def test_a_run_that_was_overtaken_writes_no_status_while_the_other_import_is_at_work(
+    chunks: int, embedded: int, writes: bool
+) -> None:
+    patch = profile.overtaken(chunks, embedded)
+    assert (set(patch) == {"import_stage"}) is not writes
+    assert patch.get("import_status", "complete") == "complete"
 
 
 @pytest.mark.parametrize(("previous", "status"), [(FINISHED, "complete"), (NEW, "none"), ({}, "none")])
