@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from v2_service.contract import Chunk, Conversation, Message, Tier
+from v2_service.processors.labels import one_line, without_labels
 from v2_service.processors.sentences import cut_piece, tail_start
 from v2_service.processors.tokens import estimate_tokens
 
@@ -158,8 +159,11 @@ def split_messages(messages: Sequence[Message], settings: ChunkingSettings) -> l
 
 
 def render(conversation: Conversation, spans: Sequence[Span]) -> str:
-    """The text of a piece: a heading with the title, then a line per speaker. Spans are verbatim."""
-    title = conversation.title
+    """The text of a piece: a heading with the title, then each message after its label.
+
+    Spans are verbatim, except that a line which looks like a label is quoted.
+    """
+    title = one_line(conversation.title)
     heading = title if len(title) <= _HEADING_CHARACTERS else title[:_HEADING_CHARACTERS] + "…"
     lines = [f"# {heading}"]
     last = -1
@@ -172,7 +176,7 @@ def render(conversation: Conversation, spans: Sequence[Span]) -> str:
         mark = f" {_CUSTOM_INSTRUCTIONS_MARK}" if message.source == "custom_instructions" else ""
         lines.append(f"{_SPEAKERS[message.role]}{mark} {text}")
         last = span.message
-    return "\n".join(lines)
+    return "\n".join(map(without_labels, lines))
 
 
 def _head(messages: Sequence[Message], characters: int) -> list[Span]:

@@ -120,7 +120,7 @@ def parse_facts(data: JsonValue, source: FactSource) -> Facts:
 
 def _speaker(body: str, at: int) -> str:
     """The label of the line that a cut falls into, so that the second half still says who speaks."""
-    if body[at - 1] == "\n":
+    if body[at - 1] == "\n" and body.startswith(("User:", "Assistant:"), at):
         return ""
     last = max(body.rfind("\nUser:", 0, at), body.rfind("\nAssistant:", 0, at))
     return "Assistant: " if body.startswith("Assistant:", last + 1) else "User: "

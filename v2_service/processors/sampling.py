@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from v2_service.contract import Conversation, Message
+from v2_service.processors.labels import one_line, without_labels
 from v2_service.processors.tokens import estimate_tokens
 
 _ELLIPSIS = " […]"
@@ -114,12 +115,12 @@ def score(conversation: Conversation) -> float:
 
 
 def _render(title: str, messages: list[Message], settings: SamplingSettings) -> str:
-    lines = [f"## {_cut(title, 200)}"]
+    lines = [f"## {_cut(one_line(title), 200)}"]
     left = settings.conversation_characters
     for message in messages:
         by_user = message.role == "user"
         text = _cut(message.text, settings.user_characters if by_user else settings.assistant_characters)
-        line = f"{'User' if by_user else 'Assistant'}: {text}"
+        line = f"{'User' if by_user else 'Assistant'}: {without_labels(text)}"
         left -= len(line)
         if left < 0 and len(lines) > 1:
             lines.append(_ELLIPSIS.strip())
