@@ -10,7 +10,7 @@ from datetime import datetime
 from v2_service.adapters.costs import dollars
 from v2_service.contract import JsonObject, JsonValue
 from v2_service.errors import CallbackFailed, ImportFailed, Overtaken, ServiceFailed, StaleRun
-from v2_service.jobs import profile
+from v2_service.jobs import full_steps, profile
 from v2_service.jobs.first_steps import thresholds
 from v2_service.jobs.services import Services
 from v2_service.jobs.session import Session
@@ -96,7 +96,10 @@ async def finish(session: Session, *, full: bool, results: dict[str, JsonObject]
 
 
 def counts(found: Evidence, *, full: bool, results: dict[str, JsonObject]) -> JsonObject:
-    """The numbers that a run's report shows."""
+    """The numbers that a run's report shows, losses included (L-13).
+
+    `facts_misread` were no facts in the model's answers, `facts_cut` did not fit the memory's budget.
+    """
     chunk, quick = results["chunk"], results["quick_pass"]
     shown: JsonObject = {
         "conversations": quick["conversations"],
@@ -108,10 +111,15 @@ def counts(found: Evidence, *, full: bool, results: dict[str, JsonObject]) -> Js
         **{tier: chunk[tier] for tier in ("medium", "macro", "micro")},
     }
     if full:
-        facts = results["consolidate"]["facts"]
-        shown["facts"] = facts["total_count"] if isinstance(facts, dict) else 0
-        shown["memory_lines"] = results["memory"]["lines"]
-        shown["unread_chunks"] = results["extract"]["unread"]
+        merged, reduced = (full_steps.as_object(results[step]["facts"]) for step in ("consolidate", "reduce"))
+        shown |= {
+            "facts": merged["total_count"],
+            "facts_misread": results["extract"]["dropped"],
+            "facts_cut": _number(reduced["dropped"]) - _number(merged["dropped"]),
+            "memory_lines": results["memory"]["lines"],
+            "memory_lines_refused": results["memory"]["refused"],
+            "unread_chunks": results["extract"]["unread"],
+        }
     return shown
 
 

@@ -114,6 +114,7 @@ async def make_memory(session: Session, reduced: JsonObject) -> JsonObject:
     return {
         "markdown": memory.markdown,
         "lines": memory.lines,
+        "refused": memory.refused,
         "fallback": memory.fallback,
         "problem": memory.problem,
     }

@@ -106,6 +106,7 @@ async def full_pass(session: Session, done: Results, size: int, medium: int, at:
     done["extract"] = {
         "characters": sum(count(batch, "characters") for batch in batches),
         "unread": sum(count(batch, "unread") for batch in batches),
+        "dropped": sum(full_steps.facts_in(batch).dropped for batch in batches),
     }
 
     async def do(step: Step, work: Callable[[], Awaitable[JsonObject]]) -> JsonObject:

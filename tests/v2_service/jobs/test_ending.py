@@ -16,6 +16,7 @@ from v2_service.errors import CallbackFailed, ImportFailed
 from v2_service.jobs import ending, profile
 from v2_service.jobs.services import Services, open_services
 from v2_service.jobs.session import Session
+from v2_service.processors import Evidence
 
 VECTOR = [1.0] + [0.0] * 1023
 
@@ -150,3 +151,19 @@ async def test_a_failed_run_is_never_announced(services: Services, lease: Lease)
     run = await services.runs.get(lease.run_id)
     assert run is not None
     assert (run["status"], run["error_code"], run["error_message"], web.told) == ("failed", "why", "Because.", [])
+
+
+def test_l_13_what_the_full_pass_dropped_is_in_the_report() -> None:
+    tiers: JsonObject = {"characters": 9, "medium": 1, "macro": 0, "micro": 0}
+    results: dict[str, JsonObject] = {
+        "chunk": tiers,
+        "quick_pass": {"conversations": 1, "messages": 2},
+        "extract": {"unread": 4, "dropped": 2},
+        "consolidate": {"facts": {"total_count": 10, "dropped": 2}},
+        "reduce": {"facts": {"total_count": 7, "dropped": 5}},
+        "memory": {"lines": 6, "refused": 1},
+    }
+    found = Evidence(True, 1, 1, 1, True, 9, 9)
+    shown = ending.counts(found, full=True, results=results)
+    assert (shown["facts"], shown["facts_misread"], shown["facts_cut"]) == (10, 2, 3)
+    assert (shown["memory_lines"], shown["memory_lines_refused"], shown["unread_chunks"]) == (6, 1, 4)

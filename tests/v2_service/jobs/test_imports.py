@@ -63,6 +63,8 @@ def test_planted_facts_reach_memory_and_the_report(service: RunningService, user
     said = "I prefer oolong tea over coffee. I am building a greenhouse called Glasshouse. I decided to move to Lisbon."
     job = service.imported(user, json.dumps([conversation(1, said)]).encode())
     assert job["counts"]["facts"] >= 3
+    losses = ("facts_misread", "facts_cut", "memory_lines_refused", "unread_chunks")
+    assert [job["counts"][name] for name in losses] == [0, 0, 0, 0]
     memory = service.profile(user)["memory_md"]
     assert [word for word in ("oolong", "Glasshouse", "Lisbon") if word not in memory] == []
 

@@ -72,6 +72,7 @@ def test_placeholders_beside_real_lines_are_left_out_of_the_text() -> None:
     memory = memory_from_reply(answer(preferences=["Likes tea.", "No information."], projects=["N/A"]), FACTS)
     assert not memory.fallback
     assert "No information" not in memory.markdown
+    assert memory.refused == 2
     assert memory.lines == 1
 
 
