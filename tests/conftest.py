@@ -19,3 +19,4 @@ def sandbox() -> Iterator[RunningSandbox]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--base-url` points the contract suite at any deployment instead of the targets started here."""
     parser.addoption("--base-url", default="", help="run tests/contract against this URL")
+    parser.addoption("--user-id", default="", help="with --base-url: a user of that deployment to import for")
