@@ -1,4 +1,5 @@
--- These run with the owner's rights, so nobody but the service may call them.
+-- Last by name, so that functions of every migration are covered: they run with the owner's rights, and nobody but the
+-- service may call them.
 do $$
 declare
     signature regprocedure;
