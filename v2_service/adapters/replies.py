@@ -5,8 +5,10 @@ Counterpart: any `contract.Models`, which this wraps. Kept for the time of the r
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+import weakref
 from collections.abc import Mapping
 from dataclasses import asdict
 
@@ -34,6 +36,7 @@ class Remembering:
         self._rest = rest
         self._run_id = run_id
         self._known: set[str] = set()
+        self._asking: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def recall(self) -> int:
         """Learn which questions earlier executions of this run have asked; returns how many."""
@@ -53,8 +56,15 @@ class Remembering:
             after = str(rows[-1]["request_hash"])
 
     async def complete(self, request: ModelRequest) -> ModelReply:
-        """The kept answer, or a new one, which is kept and charged before anybody sees it. Raises ModelUnavailable."""
+        """The kept answer, or a new one, which is kept and charged before anybody sees it. Raises ModelUnavailable.
+
+        Equal questions wait for each other: a long message can give equal chunks, and both would be paid for.
+        """
         key = request_hash(request)
+        async with self._asking.setdefault(key, asyncio.Lock()):
+            return await self._kept_or_paid(key, request)
+
+    async def _kept_or_paid(self, key: str, request: ModelRequest) -> ModelReply:
         if key in self._known:
             query = {"run_id": f"eq.{self._run_id}", "request_hash": f"eq.{key}", "select": "reply"}
             rows = await self._rest.select("pipeline_replies", query)

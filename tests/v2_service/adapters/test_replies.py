@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -30,6 +31,7 @@ class Counting:
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         self.asked += 1
+        await asyncio.sleep(0)
         if self.failing:
             error = ModelUnavailable("busy")
             error.usage = self.paid
@@ -57,6 +59,22 @@ async def test_within_one_execution_a_question_is_paid_for_once(taken: Taken) ->
     remembering = Remembering(model, taken.services.rest, taken.lease.run_id, PRICES)
     assert await remembering.complete(REQUEST) == await remembering.complete(REQUEST)
     assert model.asked == 1
+
+
+async def test_equal_questions_asked_at_once_are_paid_for_once(taken: Taken) -> None:
+    model = Counting()
+    remembering = Remembering(model, taken.services.rest, taken.lease.run_id, PRICES)
+    first, *others = await asyncio.gather(*(remembering.complete(REQUEST) for _ in range(5)))
+    assert others == [first] * 4
+    assert model.asked == 1
+
+
+async def test_a_question_whose_equal_failed_is_asked_itself(taken: Taken) -> None:
+    model = Counting(failing=True)
+    remembering = Remembering(model, taken.services.rest, taken.lease.run_id, PRICES)
+    ended = await asyncio.gather(*(remembering.complete(REQUEST) for _ in range(3)), return_exceptions=True)
+    assert [type(end) for end in ended] == [ModelUnavailable] * 3
+    assert model.asked == 3
 
 
 async def test_a_failed_call_is_not_kept(taken: Taken) -> None:
