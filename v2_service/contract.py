@@ -99,6 +99,14 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Repair:
+    """A second turn about an answer that cannot be used: the answer as it came, and what is wrong with it."""
+
+    answer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRequest:
     """One structured question. `material` is a person's text: data, never instruction (L-23); adapters delimit it."""
 
@@ -108,23 +116,28 @@ class ModelRequest:
     schema: JsonObject
     max_tokens: int
     temperature: float = 0.3
+    repair: Repair | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ModelReply:
-    """The answer to a `ModelRequest`; `data` obeys its schema when the outcome is OK and is None otherwise."""
+    """The answer to a `ModelRequest`; `data` obeys its schema when the outcome is OK and is None otherwise.
+
+    `text` is an INVALID answer as it came, for a repair turn; empty otherwise.
+    """
 
     outcome: Outcome
     data: JsonObject | None
     usage: Usage = field(default_factory=Usage)
     detail: str = ""
+    text: str = ""
 
 
 class Models(Protocol):
     """The language model behind one port: Anthropic direct or Bedrock (S-39, S-98)."""
 
     async def complete(self, request: ModelRequest) -> ModelReply:
-        """Ask once; transport retries are the SDK's. Raises `ModelUnavailable` when no answer could be had."""
+        """One turn; transport retries are the SDK's. Raises `ModelUnavailable` when no answer could be had."""
         ...
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import anthropic
 from anthropic.types import Message, MessageParam, StopReason
+from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 
 from v2_service.adapters.limiter import Limiter, PacedHttp
 from v2_service.adapters.prompt import framed, parsed, repair_turn
@@ -62,19 +63,16 @@ class AnthropicModels:
         self._model = model
 
     async def complete(self, request: ModelRequest) -> ModelReply:
-        """Ask, and once more when the answer does not obey the schema. Raises ModelUnavailable."""
-        question = framed(request)
-        turns: list[MessageParam] = [{"role": "user", "content": question.user}]
-        reply, text = await self._ask(request, question.system, turns)
-        if reply.outcome is not Outcome.INVALID or not text:
-            return reply
-        turns += [{"role": "assistant", "content": text}, {"role": "user", "content": repair_turn(reply.detail)}]
+        """One turn. Raises ModelUnavailable."""
         try:
-            repaired, _ = await self._ask(request, question.system, turns)
-        except ModelUnavailable as error:
-            error.usage = reply.usage
-            raise
-        return ModelReply(repaired.outcome, repaired.data, reply.usage + repaired.usage, repaired.detail)
+            message = await self._client.messages.create(**message_params(request, self._model))
+        except anthropic.APIStatusError as error:
+            return _refused_call(error)
+        except anthropic.APIConnectionError as error:
+            raise ModelUnavailable("The language model cannot be reached.") from error
+        except anthropic.AnthropicError as error:
+            raise ModelUnavailable("The language model's client failed.", transient=False) from error
+        return reply_of(message, request)
 
     async def known(self) -> None:
         """Ask whether the model is there, which is free; Bedrock has no such question. Raises ModelUnavailable."""
@@ -90,37 +88,47 @@ class AnthropicModels:
     async def close(self) -> None:
         await self._client.close()
 
-    async def _ask(self, request: ModelRequest, system: str, turns: list[MessageParam]) -> tuple[ModelReply, str]:
-        try:
-            message = await self._client.messages.create(
-                model=self._model,
-                max_tokens=request.max_tokens,
-                system=system,
-                messages=turns,
-                output_config={"format": {"type": "json_schema", "schema": dict(request.schema)}},
-            )
-        except anthropic.APIStatusError as error:
-            return _refused_call(error), ""
-        except anthropic.APIConnectionError as error:
-            raise ModelUnavailable("The language model cannot be reached.") from error
-        except anthropic.AnthropicError as error:
-            raise ModelUnavailable("The language model's client failed.", transient=False) from error
-        return _reply(message, request)
+
+def message_params(request: ModelRequest, model: str) -> MessageCreateParamsNonStreaming:
+    """What the SDK sends for a question: alone, or as one of a batch."""
+    question = framed(request)
+    turns: list[MessageParam] = [{"role": "user", "content": question.user}]
+    if request.repair is not None:
+        turns += [
+            {"role": "assistant", "content": request.repair.answer},
+            {"role": "user", "content": repair_turn(request.repair.reason)},
+        ]
+    return {
+        "model": model,
+        "max_tokens": request.max_tokens,
+        "system": question.system,
+        "messages": turns,
+        "output_config": {"format": {"type": "json_schema", "schema": dict(request.schema)}},
+    }
 
 
-def _reply(message: Message, request: ModelRequest) -> tuple[ModelReply, str]:
+def reply_of(message: Message, request: ModelRequest) -> ModelReply:
+    """The answer as a typed outcome."""
     usage = Usage(message.usage.input_tokens, message.usage.output_tokens, 1)
     text = "".join(block.text for block in message.content if block.type == "text")
     outcome = ENDINGS.get(message.stop_reason or "pause_turn", Outcome.INVALID)
     if outcome is not Outcome.OK:
-        return ModelReply(outcome, None, usage, f"the answer ended with {message.stop_reason}"), text
+        said = text if outcome is Outcome.INVALID else ""
+        return ModelReply(outcome, None, usage, f"the answer ended with {message.stop_reason}", said)
     data, reason = parsed(text, request.schema)
-    return ModelReply(Outcome.OK if data is not None else Outcome.INVALID, data, usage, reason), text
+    if data is None:
+        return ModelReply(Outcome.INVALID, None, usage, reason, text)
+    return ModelReply(Outcome.OK, data, usage)
+
+
+def says_too_long(message: str) -> bool:
+    """Whether a refusal is for the question's length."""
+    return any(part in message.lower() for part in TOO_LONG_WORDS)
 
 
 def _refused_call(error: anthropic.APIStatusError) -> ModelReply:
     """A call refused for its length is an outcome; any other refusal is an error."""
-    worded = error.status_code == BAD_REQUEST_STATUS and any(part in error.message.lower() for part in TOO_LONG_WORDS)
+    worded = error.status_code == BAD_REQUEST_STATUS and says_too_long(error.message)
     if worded or error.status_code == TOO_LONG_STATUS:
         return ModelReply(Outcome.TOO_LONG, None, Usage(calls=1), "the question is longer than the model's window")
     transient = error.status_code >= SERVER_ERROR or error.status_code in (408, 409, 429)

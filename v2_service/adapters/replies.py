@@ -23,7 +23,11 @@ PAGE = 500
 
 def request_hash(request: ModelRequest) -> str:
     """SHA-256 over all that shapes the answer."""
-    text = json.dumps(asdict(request), sort_keys=True, ensure_ascii=True)
+    shape = asdict(request)
+    if request.repair is None:
+        # Questions had no repair turn of their own once; answers that were kept then stay known.
+        del shape["repair"]
+    text = json.dumps(shape, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -116,4 +120,5 @@ def reply_from_json(value: Mapping[str, JsonValue]) -> ModelReply:
         data=data if isinstance(data, dict) else None,
         usage=Usage(**{name: count for name, count in counts.items() if isinstance(count, int)}),
         detail=str(value["detail"]),
+        text=str(value.get("text", "")),
     )

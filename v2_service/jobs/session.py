@@ -12,6 +12,7 @@ from typing import Protocol
 from dbos import DBOS, StepOptions
 from dbos import error as dbos_error
 
+from v2_service.adapters.models_repairing import Repairing
 from v2_service.adapters.replies import Remembering
 from v2_service.adapters.runs import Lease
 from v2_service.contract import JsonObject, JsonValue, ModelReply, ModelRequest, Models
@@ -59,7 +60,8 @@ class Session:
         self.budget = Budget(services.costs, services.settings, lease.run_id)
         self.prices = prices(services.settings)
         paid = Budgeted(Measured(services.models, services.metrics), self.budget)
-        self.models = Remembering(paid, services.rest, lease.run_id, self.prices)
+        self.replies = Remembering(paid, services.rest, lease.run_id, self.prices)
+        self.models = Repairing(self.replies)
         self.phase = Phase.SWITCHED if lease.switched else Phase.NOTHING
         self._gate = gate
 

@@ -40,7 +40,7 @@ async def execute(services: Services, gate: Gate, run_id: str) -> str:
     began = services.now()
     say("run taken", {"run_id": run_id, "fence": lease.fence})
     async with session.heartbeat():
-        await session.models.recall()
+        await session.replies.recall()
         status = await carried_through(session)
     await asyncio.to_thread(services.spooled(run_id).unlink, True)
     services.metrics.finished.labels(status).inc()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import anthropic
 import httpx2
@@ -13,7 +14,7 @@ from tests.v2_service.stubs import settings
 from v2_service.adapters.limiter import Limiter, new_limiter
 from v2_service.adapters.models_anthropic import AnthropicModels
 from v2_service.adapters.models_bedrock import new_bedrock_client, new_models
-from v2_service.contract import JsonObject, ModelRequest, Outcome
+from v2_service.contract import JsonObject, ModelRequest, Outcome, Repair
 from v2_service.errors import ModelUnavailable
 from v2_service.jobs.services import Services
 from v2_service.observe import Metrics
@@ -89,17 +90,19 @@ async def test_an_ending_that_was_not_asked_for_is_invalid(stop_reason: str) -> 
     assert (reply.outcome, reply.data) == (Outcome.INVALID, None)
 
 
-@pytest.mark.parametrize(("second", "outcome"), [('{"a": "y"}', Outcome.OK), ("still no", Outcome.INVALID)])
-async def test_an_invalid_answer_gets_one_repair_turn(second: str, outcome: Outcome) -> None:
-    texts = iter(["no json", second])
-    turns: list[int] = []
+async def test_an_invalid_answer_is_given_back_with_its_text_for_a_repair_turn() -> None:
+    turns: list[list[JsonObject]] = []
 
     def answer(request: httpx2.Request) -> httpx2.Response:
-        turns.append(len(json.loads(request.content)["messages"]))
-        return message(next(texts))
+        turns.append(json.loads(request.content)["messages"])
+        return message("no json")
 
     reply = await models(answer).complete(REQUEST)
-    assert (reply.outcome, turns, reply.usage.calls) == (outcome, [1, 3], 2)
+    assert (reply.outcome, reply.text, reply.usage.calls) == (Outcome.INVALID, "no json", 1)
+    await models(answer).complete(replace(REQUEST, repair=Repair(reply.text, reply.detail)))
+    assert [len(each) for each in turns] == [1, 3]
+    assert turns[1][1] == {"role": "assistant", "content": "no json"}
+    assert "it is not JSON" in str(turns[1][2]["content"])
 
 
 @pytest.mark.parametrize(
@@ -178,10 +181,3 @@ async def test_clients_are_bounded_by_the_settings() -> None:
     client = new_bedrock_client(chosen, limiter(chosen))
     assert (client.max_retries, client.timeout) == (3, 61)
     await client.close()
-
-
-async def test_what_the_first_answer_cost_is_told_when_its_repair_fails() -> None:
-    answers = iter([message("no json"), httpx2.Response(529, json={"error": {"message": "overloaded"}})])
-    with pytest.raises(ModelUnavailable) as failed:
-        await models(lambda _: next(answers)).complete(REQUEST)
-    assert (failed.value.usage.input_tokens, failed.value.usage.calls) == (10, 1)

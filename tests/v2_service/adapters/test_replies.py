@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.v2_service.adapters.conftest import Taken
 from v2_service.adapters.replies import Remembering, reply_from_json, reply_to_json, request_hash
-from v2_service.contract import JsonObject, ModelReply, ModelRequest, Outcome, Usage
+from v2_service.contract import JsonObject, ModelReply, ModelRequest, Outcome, Repair, Usage
 from v2_service.errors import ModelUnavailable
 from v2_service.prices import Prices
 
@@ -99,6 +99,7 @@ def test_all_that_shapes_an_answer_is_in_the_hash() -> None:
         replace(REQUEST, material="x"),
         replace(REQUEST, schema={}),
         replace(REQUEST, max_tokens=1),
+        replace(REQUEST, repair=Repair("no json", "it is not JSON")),
     ]
     assert len({request_hash(request) for request in [REQUEST, *changed]}) == len(changed) + 1
     assert request_hash(REQUEST) == request_hash(replace(REQUEST))
