@@ -45,10 +45,14 @@ fuzz: $(STAMP) ## send 100,000 odd requests through a gateway and check each aga
 settings: $(STAMP) ## write docs/settings.md from the settings classes
 	@$(BIN)/python -m tests.house.settings_reference
 
-lock: ## resolve pyproject.toml into requirements.lock, UPGRADE=--upgrade for newer versions (needs uv)
-	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-annotate --no-emit-package banyan-gateway \
-		--custom-compile-command "make lock" --quiet $(UPGRADE) --output-file requirements.lock
+LOCK = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-emit-package banyan-gateway \
+	--custom-compile-command "make lock" --quiet
+
+lock: ## resolve pyproject.toml into the lock files, UPGRADE=--upgrade for newer versions (needs uv)
+	@$(LOCK) --extra dev $(UPGRADE) --output-file requirements.lock
+	@for extra in build gateway v2 legacy sandbox; do \
+		$(LOCK) --extra $$extra --constraint requirements.lock --output-file deploy/locks/$$extra.lock; done
 
 clean: ## remove the virtual environment, caches and local state
 	rm -rf $(VENV) .state build dist .mypy_cache .ruff_cache .pytest_cache
