@@ -15,6 +15,7 @@ from typing import Protocol
 from flags.document import Document, Json, read_document
 from flags.errors import EngineUnavailableError
 from flags.model import CompiledFeature, Kind, Snapshot, Strategy
+from flags.pinning import read_suspended
 from flags.stage import read_stage
 
 _PERCENTAGE = re.compile(r"\+?0*([0-9]{1,3})", re.ASCII)
@@ -63,16 +64,20 @@ class _Draft:
     uncompiled: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     stage: str | None = None
+    pins_suspended: bool = False
 
     def finish(self, engine: Engine | None) -> CompiledFeature:
         strategies = tuple(sorted(self.strategies, key=lambda strategy: _ORDER[strategy.kind]))
         lead = next((strategy for strategy in strategies if strategy.kind is Kind.ROLLOUT), None)
         ask = partial(engine.is_enabled, self.name) if self.uncompiled and engine is not None else None
-        return CompiledFeature(self.name, self.enabled, strategies, lead, tuple(self.uncompiled), ask, self.stage)
+        return CompiledFeature(
+            self.name, self.enabled, strategies, lead, tuple(self.uncompiled), ask, self.stage, self.pins_suspended
+        )
 
 
 def _compile_feature(feature: Json) -> _Draft:
     draft = _Draft(str(feature["name"]), feature["enabled"] is True, stage=read_stage(feature.get("strategies")))
+    draft.pins_suspended = read_suspended(feature.get("strategies"))
     if feature.get("dependencies"):
         draft.uncompiled.append("depends on another feature")
     strategies = feature["strategies"]

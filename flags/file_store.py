@@ -23,6 +23,7 @@ from flags.errors import (
     StoreFailedError,
     UnknownFlagError,
 )
+from flags.pinning import write_suspended
 from flags.stage import read_stage, stage_variants
 
 LOCK_PATIENCE = 2.0
@@ -63,17 +64,25 @@ class FileStore:
         # Replacing a symbolic link would leave its target, the real file, as it was.
         self._target = path.resolve()
 
-    def set_percentage(self, flag: str, percentage: int, *, expected_generation: int | None = None) -> PercentageChange:
+    def set_percentage(
+        self,
+        flag: str,
+        percentage: int,
+        *,
+        expected_generation: int | None = None,
+        suspend_pins: bool | None = None,
+    ) -> PercentageChange:
         """Set one flag's percentage (0 to 100) and count the generation up.
 
-        With `expected_generation` the change is made only if the file is still at that generation.
+        With `expected_generation` the change is made only if the file is still at that generation; `suspend_pins` as
+        in `flags.pinning`.
         Raises InvalidDocumentError, SourceUnavailableError, StoreFailedError or a ChangeRefusedError; then nothing
         was changed.
         """
         if isinstance(percentage, bool) or not isinstance(percentage, int) or not 0 <= percentage <= 100:
             raise InvalidPercentageError(f"a percentage is a whole number from 0 to 100, not {percentage!r}")
         with self._changing(expected_generation) as (content, generation):
-            before = _replace_percentage(_feature(content, flag), flag, percentage)
+            before = _replace_percentage(_feature(content, flag), flag, percentage, suspend_pins)
         return PercentageChange(flag, before, percentage, generation)
 
     def set_stage(self, flag: str, stage: str, *, expected_generation: int | None = None) -> StageChange:
@@ -161,13 +170,14 @@ def _only_rollout(feature: Json, flag: str) -> Json:
     return rollouts[0]
 
 
-def _replace_percentage(feature: Json, flag: str, percentage: int) -> int | None:
+def _replace_percentage(feature: Json, flag: str, percentage: int, suspend_pins: bool | None) -> int | None:
     rollout = _only_rollout(feature, flag)
     parameters = rollout.setdefault("parameters", {})
     assert isinstance(parameters, dict)
     key = ROLLOUT_PARAMETER[str(rollout["name"])]
     before = parse_percentage(parameters.get(key))
     parameters[key] = str(percentage)
+    write_suspended(parameters, percentage, suspend_pins)
     return before
 
 

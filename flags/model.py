@@ -56,7 +56,7 @@ class CompiledFeature:
     `lead` is the rollout whose bucket and percentage are reported, also when something else settles the question.
     `uncompiled` says why the SDK's engine has to be asked instead; `engine` asks it (user id in, on or off out) and is
     None if the feature compiled or if there is no engine. `stage` is what a strategy's variant `stage` carries;
-    `gateway.core.stages` knows what it means.
+    `gateway.core.stages` knows what it means. `pins_suspended`: running v2 jobs keep nobody on v2.
     """
 
     name: str
@@ -66,6 +66,7 @@ class CompiledFeature:
     uncompiled: tuple[str, ...] = ()
     engine: Callable[[str], bool] | None = None
     stage: str | None = None
+    pins_suspended: bool = False
 
 
 @dataclass(frozen=True, slots=True)

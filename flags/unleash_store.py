@@ -20,6 +20,7 @@ from flags.errors import (
     UnknownFlagError,
 )
 from flags.file_store import ROLLOUT_PARAMETER, PercentageChange, StageChange
+from flags.pinning import write_suspended
 from flags.stage import read_stage, stage_variants
 from flags.unleash_source import FEATURES_PATH, UnleashOptions
 from flags.unleash_wire import Answer, UnleashWire
@@ -46,9 +47,17 @@ class UnleashStore:
         self._place = f"/api/admin/projects/{quote(admin.project, safe='')}/features"
         self._environment = quote(admin.environment, safe="")
 
-    def set_percentage(self, flag: str, percentage: int, *, expected_generation: int | None = None) -> PercentageChange:
+    def set_percentage(
+        self,
+        flag: str,
+        percentage: int,
+        *,
+        expected_generation: int | None = None,
+        suspend_pins: bool | None = None,
+    ) -> PercentageChange:
         """Set one flag's percentage (0 to 100). The generation in the answer is None: the server counts it up later.
 
+        `suspend_pins` as in `flags.pinning`.
         Raises SourceUnavailableError, StoreFailedError or a ChangeRefusedError.
         """
         if isinstance(percentage, bool) or not isinstance(percentage, int) or not 0 <= percentage <= 100:
@@ -59,7 +68,9 @@ class UnleashStore:
             strategies = self._strategies(flag)
             strategy, key = self._only_rollout(flag, strategies)
             before = parse_percentage(_parameters(strategy).get(key))
-            changed = {**strategy, "parameters": {**_parameters(strategy), key: str(percentage)}}
+            parameters = {**_parameters(strategy), key: str(percentage)}
+            write_suspended(parameters, percentage, suspend_pins)
+            changed = {**strategy, "parameters": parameters}
             self._expect(flag, self._admin.exchange("PUT", f"{strategies}/{strategy['id']}", _writable(changed)))
             now, key = self._only_rollout(flag, strategies)
             if _parameters(now).get(key) != str(percentage):

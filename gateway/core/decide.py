@@ -1,7 +1,7 @@
 """Which backend answers a flagged request, and why. Pure; the counterpart is the exchange, which carries it out.
 
-Order, first match wins: local kill, no flags, unknown flag, flag disabled, id policy, forced, stage, deny and allow
-lists, percentage, breaker. Everything that is not a clear "v2" is legacy.
+Order, first match wins: local kill, no flags, unknown flag, flag disabled, id policy, forced, stage, pin, deny and
+allow lists, percentage, breaker. Everything that is not a clear "v2" is legacy.
 """
 
 from dataclasses import dataclass
@@ -36,6 +36,7 @@ class Reason(StrEnum):
     ID_BEYOND_PREFIX = "id-beyond-prefix"
     FORCED = "forced"
     STAGE = "stage"
+    PINNED = "pinned"
     ALLOW_LIST = "allow-list"
     DENY_LIST = "deny-list"
     EVERYBODY = "everybody"
@@ -46,6 +47,10 @@ class Reason(StrEnum):
     ENGINE_OFF = "engine-off"
     NO_ENGINE = "no-engine"
     BREAKER_OPEN = "breaker-open"
+
+
+UNCOUNTED = frozenset((Reason.FORCED, Reason.PINNED))
+"""Decisions that say nothing about the flag: a tester's, and those of users who stay where their job runs."""
 
 
 class IdProblem(StrEnum):
@@ -138,12 +143,14 @@ def decide(
     killed: bool,
     breaker_open: bool = False,
     force: Backend | None = None,
+    pinned: bool = False,
 ) -> Decision:
     """Decide one request. Never raises: an id that cannot be hashed is a bad id.
 
     `force` is what a force header asks for, its signature already checked; it does not outrank a kill, a disabled flag
-    or the id policy. A stage in which v2 does not serve keeps everybody else on legacy. `breaker_open` keeps away from
-    v2 whoever would go there, forced ones too.
+    or the id policy. A stage in which v2 does not serve keeps everybody else on legacy. `pinned` says that a v2 job of
+    this user runs: it stays on v2, whatever lists and percentage say, unless the flag's pins are suspended.
+    `breaker_open` keeps away from v2 whoever would go there, forced and pinned ones too.
     """
     generation = None if snapshot is None else snapshot.generation
     key = identity.value
@@ -168,6 +175,8 @@ def decide(
             backend, reason = force, Reason.FORCED
         elif feature.stage is not None and feature.stage not in SERVING:
             backend, reason = _LEGACY, Reason.STAGE
+        elif pinned and not feature.pins_suspended:
+            backend, reason = _V2, Reason.PINNED
     if breaker_open and backend is _V2:
         backend, reason = _LEGACY, Reason.BREAKER_OPEN
     return Decision(backend, reason, key, found.bucket, found.percentage, generation, flag)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from flags import file_store
+from flags.compile import compile_document
 from flags.errors import (
     ChangeRefusedError,
     GenerationConflictError,
@@ -174,3 +175,22 @@ def test_a_failed_write_leaves_the_old_state(path: Path, monkeypatch: pytest.Mon
         FileStore(path).set_percentage(GROUP, 1)
     assert stored(path) == (1, "10")
     assert not list(path.parent.glob(".*"))
+
+
+def test_pins_are_suspended_with_the_percentage_and_stay_so_until_users_go_up_again(path: Path) -> None:
+    store = FileStore(path)
+
+    def suspended() -> bool:
+        return compile_document(path.read_bytes(), source="test").features[GROUP].pins_suspended
+
+    store.set_percentage(GROUP, 0)
+    assert not suspended()
+    store.set_percentage(GROUP, 0, suspend_pins=True)
+    assert suspended()
+    store.set_percentage(GROUP, 0)
+    assert suspended()
+    store.set_percentage(GROUP, 0, suspend_pins=False)
+    assert not suspended()
+    store.set_percentage(GROUP, 0, suspend_pins=True)
+    store.set_percentage(GROUP, 10)
+    assert not suspended()

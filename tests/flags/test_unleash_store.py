@@ -111,3 +111,10 @@ def test_a_server_that_is_away_is_told() -> None:
     gone = UnleashStore(UnleashOptions("http://127.0.0.1:9", CLIENT_TOKEN), UnleashAdmin(ADMIN_TOKEN))
     with pytest.raises(SourceUnavailableError):
         gone.set_percentage(FLAG, 1)
+
+
+def test_pins_are_suspended_in_the_same_change(server: UnleashServer) -> None:
+    store(server).set_percentage(FLAG, 0, suspend_pins=True)
+    assert dict(server.strategies[0]["parameters"])["pins"] == "suspended"  # type: ignore[call-overload]  # a dict
+    store(server).set_percentage(FLAG, 10)
+    assert "pins" not in dict(server.strategies[0]["parameters"])  # type: ignore[call-overload]  # a dict

@@ -27,10 +27,16 @@ IN, OUT = "user-1", "user-42"  # buckets 7 and 83
 
 
 def snapshot(
-    percentage: int = 50, *, enabled: bool = True, listed: str = "", denied: str = "", stage: str | None = None
+    percentage: int = 50,
+    *,
+    enabled: bool = True,
+    listed: str = "",
+    denied: str = "",
+    stage: str | None = None,
+    pins: str = "",
 ) -> Snapshot:
     constraints = [{"contextName": "userId", "operator": "NOT_IN", "values": [denied]}] if denied else []
-    parameters = {"rollout": str(percentage), "stickiness": "userId", "groupId": FLAG}
+    parameters = {"rollout": str(percentage), "stickiness": "userId", "groupId": FLAG, "pins": pins}
     strategies: list[dict[str, object]] = [
         {"name": "flexibleRollout", "parameters": parameters, "constraints": constraints}
     ]
@@ -173,7 +179,7 @@ def test_the_breaker_leaves_legacy_users_their_own_reason() -> None:
 
 def test_order_of_the_rules_first_match_wins() -> None:
     """Every combination of trouble: the reason is that of the first rule that applies."""
-    for killed, flags, disabled, bad_id, force, breaker in itertools.product((True, False), repeat=6):
+    for killed, flags, disabled, bad_id, force, breaker, pinned in itertools.product((True, False), repeat=7):
         found = decide(
             FLAG,
             Identity(None, IdProblem.EMPTY) if bad_id else Identity.of(IN),
@@ -181,6 +187,7 @@ def test_order_of_the_rules_first_match_wins() -> None:
             killed=killed,
             breaker_open=breaker,
             force=Backend.V2 if force else None,
+            pinned=pinned,
         )
         expected = next(
             reason
@@ -191,18 +198,48 @@ def test_order_of_the_rules_first_match_wins() -> None:
                 (bad_id, Reason.ID_INVALID),
                 (breaker, Reason.BREAKER_OPEN),
                 (force, Reason.FORCED),
+                (pinned, Reason.PINNED),
                 (True, Reason.PERCENTAGE_IN),
             )
             if applies
         )
         assert found.reason == expected
-        assert (found.backend is Backend.V2) == (expected in (Reason.FORCED, Reason.PERCENTAGE_IN))
+        assert (found.backend is Backend.V2) == (expected in (Reason.FORCED, Reason.PINNED, Reason.PERCENTAGE_IN))
 
 
 @given(st.text(), st.integers(0, 100))
 def test_any_text_at_all_is_decided_and_legacy_at_0(value: str, percentage: int) -> None:
     found = decide(FLAG, Identity.of(value), snapshot(percentage), killed=False)
     assert (found.backend is Backend.V2) == (found.bucket is not None and found.bucket <= percentage)
+
+
+def test_a_pinned_user_stays_on_v2_at_0_per_cent_and_against_a_deny_list() -> None:
+    found = decide(FLAG, Identity.of(OUT), snapshot(0, denied=OUT), killed=False, pinned=True)
+    assert found == Decision(Backend.V2, Reason.PINNED, OUT, 83, 0, 3, FLAG)
+
+
+@pytest.mark.parametrize(
+    ("flags", "more", "reason"),
+    [
+        (snapshot(), {"killed": True}, Reason.LOCAL_KILL),
+        (None, {}, Reason.NO_FLAGS),
+        (snapshot(enabled=False), {}, Reason.FLAG_DISABLED),
+        (snapshot(), {"force": Backend.LEGACY}, Reason.FORCED),
+        (snapshot(stage="off"), {}, Reason.STAGE),
+        (snapshot(stage="shadow"), {}, Reason.STAGE),
+        (snapshot(0, pins="suspended"), {}, Reason.PERCENTAGE_OUT),
+        (snapshot(), {"breaker_open": True}, Reason.BREAKER_OPEN),
+    ],
+    ids=lambda value: value.value if isinstance(value, Reason) else "",
+)
+def test_what_a_pin_does_not_outrank(flags: Snapshot | None, more: dict[str, bool], reason: Reason) -> None:
+    found = decide(FLAG, Identity.of(OUT), flags, **({"killed": False} | more), pinned=True)  # type: ignore[arg-type]  # force is no bool
+    assert (found.backend, found.reason) == (Backend.LEGACY, reason)
+
+
+def test_pins_that_are_suspended_take_nobody_away_from_v2() -> None:
+    found = decide(FLAG, Identity.of(IN), snapshot(50, pins="suspended"), killed=False, pinned=True)
+    assert (found.backend, found.reason) == (Backend.V2, Reason.PERCENTAGE_IN)
 
 
 def test_routes_without_a_flag_have_ready_made_decisions() -> None:
