@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from v2_service.adapters.runs import Claim, Request
-from v2_service.errors import KeyInvalid, KeyReused, RetryRefused, RunUnknown, ServiceFailed
+from v2_service.errors import KeyClosed, KeyInvalid, KeyReused, RetryRefused, RunUnknown, ServiceFailed
 from v2_service.jobs.services import Services
 from v2_service.paths import StoragePath, storage_path, user_id
 from v2_service.text import storable_json
@@ -17,6 +17,7 @@ KEY = re.compile(r"[\x21-\x7e]{1,255}")
 RETRY_REFUSALS = {
     "not_failed": "Only a failed job can be retried.",
     "superseded": "The user's conversations were imported anew since; this one cannot be retried any more.",
+    "legacy": "The former service is importing for this user; this job can be retried when that is over.",
     "too_often": "This job was retried too often. Please start a new import.",
 }
 COHORT = re.compile(r"[\w.:-]{1,64}")
@@ -55,16 +56,17 @@ class Desk:
         self._queue = queue
 
     async def accept(self, wanted: Wanted, name: str) -> Claim:
-        """Commit a run and start it, or answer the user's running one. `name` names an inline export's object.
+        """Commit a run and start it, or answer the user's running one, the monolith's included.
 
-        Raises UserIdInvalid, StoragePathRefused, KeyInvalid, KeyReused, UserUnknown, StoreUnavailable, StoreRefused.
+        `name` names an inline export's object. Raises UserIdInvalid, StoragePathRefused, KeyInvalid, KeyReused,
+        KeyClosed, UserUnknown, StoreUnavailable, StoreRefused.
         """
         user = user_id(wanted.user_id)
         path, content = self._source(wanted, user, name)
         request = Request(
             user_id=user,
             storage_path=str(path) if path else None,
-            idempotency_key=_key(wanted.idempotency_key),
+            idempotency_key=None if wanted.idempotency_key is None else valid_key(wanted.idempotency_key),
             cohort=wanted.cohort if wanted.cohort and COHORT.fullmatch(wanted.cohort) else None,
             conversation_count=wanted.conversation_count,
             message_count=wanted.message_count,
@@ -72,6 +74,11 @@ class Desk:
         claim = await self._services.runs.claim(request)
         if claim.user_id != user:
             raise KeyReused("This Idempotency-Key was used for another user's import.")
+        if claim.verdict == "closed":
+            raise KeyClosed("This Idempotency-Key was given up: its request was sent elsewhere.")
+        if claim.verdict == "legacy":
+            self._services.metrics.joined.inc()
+            return claim
         if claim.accepted and path is not None and content is not None:
             await self._store(claim, path, content)
         # Also for a joined run: whoever claimed it may have died before handing it over.
@@ -114,7 +121,8 @@ class Desk:
             raise
 
 
-def _key(text: str | None) -> str | None:
-    if text is not None and not KEY.fullmatch(text):
+def valid_key(text: str) -> str:
+    """The key. Raises KeyInvalid."""
+    if not KEY.fullmatch(text):
         raise KeyInvalid("Idempotency-Key must be 1 to 255 visible ASCII characters")
     return text

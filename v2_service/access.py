@@ -1,4 +1,8 @@
-"""Who may use the service: a bearer key per calling service, checked before any route (`V2_SERVICE_KEYS`)."""
+"""Who may use the service: a key per calling service, checked before any route (`V2_SERVICE_KEYS`).
+
+It comes as `Authorization: Bearer <key>`, or as `X-Service-Key: <key>` from a proxy whose clients' own Authorization
+must pass through.
+"""
 
 from __future__ import annotations
 
@@ -38,14 +42,17 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def caller(authorization: str, keys: Mapping[str, SecretStr]) -> str | None:
-    """The service whose key an `Authorization` header holds. Every key is compared, in constant time."""
+def caller(authorization: str, service_key: str, keys: Mapping[str, SecretStr]) -> str | None:
+    """The service whose key one of the two headers holds. Every key is compared, in constant time."""
     scheme, _, given = authorization.partition(" ")
-    offered = given.strip().encode() if scheme.lower() == "bearer" else b""
+    bearer = given.strip() if scheme.lower() == "bearer" else ""
+    offered = bearer.encode(), service_key.strip().encode()
     found = None
     for name, key in keys.items():
-        if hmac.compare_digest(offered, key.get_secret_value().encode()):
-            found = name
+        known = key.get_secret_value().encode()
+        for one in offered:
+            if hmac.compare_digest(one, known):
+                found = name
     return found
 
 
@@ -62,11 +69,12 @@ class ServiceKeys:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        if caller(headers.get(b"authorization", b"").decode("latin-1"), self._keys) is not None:
+        bearer, plain = (headers.get(name, b"").decode("latin-1") for name in (b"authorization", b"x-service-key"))
+        if caller(bearer, plain, self._keys) is not None:
             await self._app(scope, receive, send)
             return
         answer = JSONResponse(
-            {"detail": "A service key is needed: Authorization: Bearer <key>."},
+            {"detail": "A service key is needed: Authorization: Bearer <key>, or X-Service-Key: <key>."},
             status_code=UNAUTHORIZED,
             headers={"WWW-Authenticate": 'Bearer realm="v2"'},
         )

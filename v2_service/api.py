@@ -8,7 +8,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Header, HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
@@ -26,6 +26,8 @@ router = APIRouter()
 UUID_FORM = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 READY_SECONDS = 5.0
 STARTED = "Import started: profile first, then memory → facts → sections."
+JOINED = "An import of this user is running already; this is its job."
+JOINED_LEGACY = "The former service is importing for this user already; this is its job."
 
 
 # What the runs' table can hold; v1 takes negative counts too.
@@ -43,7 +45,7 @@ class ProcessFullRequest(BaseModel):
 
 
 class ProcessFullAnswer(BaseModel):
-    """v1's five fields, and which pipeline it is."""
+    """v1's five fields, and which pipeline does it: legacy when the monolith is importing for this user already."""
 
     status: str = "processing"
     message: str
@@ -96,12 +98,15 @@ async def process_full(
         cohort=cohort,
     )
     claim = await app_of(request).desk.accept(wanted, uuid.uuid4().hex)
-    say("run accepted" if claim.accepted else "run joined", {"run_id": claim.run_id})
+    say("run accepted" if claim.accepted else "run joined", {"run_id": claim.run_id, "verdict": claim.verdict})
+    elsewhere = claim.verdict == "legacy"
     return ProcessFullAnswer(
-        message=STARTED if claim.accepted else "An import of this user is running already; this is its job.",
+        message=STARTED if claim.accepted else JOINED_LEGACY if elsewhere else JOINED,
         user_id=body.user_id,
         conversation_count=body.conversation_count,
         job_id=claim.run_id,
+        version="v1" if elsewhere else "v2",
+        pipeline="legacy" if elsewhere else "v2",
     )
 
 
@@ -118,24 +123,17 @@ async def process_full_v2(
     return await process_full(request, body, idempotency_key, cohort)
 
 
-@router.get("/jobs")
-async def find_job(request: Request, idempotency_key: Annotated[str, Query(max_length=255)]) -> dict[str, object]:
-    """The run accepted under a key; 404 means that it never was."""
-    run = await app_of(request).services.runs.get_by_key(idempotency_key)
-    return _job(run)
-
-
 @router.get("/jobs/{job_id}")
 async def get_job(request: Request, job_id: str) -> dict[str, object]:
     """One run: status, step, progress (never backwards), counts, coverage, cost and, if it failed, why."""
-    return _job(await app_of(request).services.runs.get(_known_form(job_id)))
+    return job_facts(await app_of(request).services.runs.get(known_form(job_id)))
 
 
 @router.get("/jobs/{job_id}/events")
 async def job_events(request: Request, job_id: str) -> Response:
     """Progress as server-sent events, never backwards, until `end` tells the outcome. 503 when too many are open."""
     app, runs = app_of(request), app_of(request).services.runs
-    _job(await runs.get(_known_form(job_id)))
+    job_facts(await runs.get(known_form(job_id)))
     if app.audience.full:
         raise HTTPException(503, "Too many streams are open.", headers={"Retry-After": "5"})
     events = follow(lambda: runs.get(job_id), request.app.state.leaving.is_set, Rhythm())
@@ -148,11 +146,11 @@ async def cancel_job(request: Request, job_id: str, body: StopRequest | None = N
     """Stop a run between two steps. A run that is over stays as it is; the answer shows it."""
     runs = app_of(request).services.runs
     status = (body or StopRequest()).status
-    stands = await runs.stop(_known_form(job_id), status, "The import was stopped on request.")
+    stands = await runs.stop(known_form(job_id), status, "The import was stopped on request.")
     if stands is None:
         raise RunUnknown("There is no such job.")
     say("run stopped", {"run_id": job_id, "status": stands})
-    return _job(await runs.get(job_id))
+    return job_facts(await runs.get(job_id))
 
 
 @router.post("/jobs/{job_id}/retry")
@@ -162,9 +160,9 @@ async def retry_job(request: Request, job_id: str) -> dict[str, object]:
     A run that is running already goes on. 409 when it did not fail, or when somebody has imported anew.
     """
     app = app_of(request)
-    await app.desk.retry(_known_form(job_id))
+    await app.desk.retry(known_form(job_id))
     say("run retried", {"run_id": job_id})
-    return _job(await app.services.runs.get(job_id))
+    return job_facts(await app.services.runs.get(job_id))
 
 
 @router.get("/health")
@@ -192,13 +190,15 @@ async def metrics(request: Request) -> Response:
     return Response(generate_latest(app_of(request).services.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-def _known_form(job_id: str) -> str:
+def known_form(job_id: str) -> str:
+    """A job id that may exist. Raises RunUnknown."""
     if not UUID_FORM.fullmatch(job_id):
         raise RunUnknown("There is no such job.")
     return job_id
 
 
-def _job(run: Run | None) -> dict[str, object]:
+def job_facts(run: Run | None) -> dict[str, object]:
+    """A run as the routes show it. Raises RunUnknown for None."""
     if run is None:
         raise RunUnknown("There is no such job.")
     return {"job_id": run["id"], **run}

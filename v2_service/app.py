@@ -19,6 +19,7 @@ from v2_service.health import Health, import_problems
 from v2_service.jobs.runtime import Jobs, running_jobs
 from v2_service.jobs.services import PIPELINE_VERSION, open_services
 from v2_service.operations import router as operations
+from v2_service.overview import router as overview
 from v2_service.settings import Settings
 
 RETRY_LATER_SECONDS = "5"
@@ -37,6 +38,7 @@ def create_app(settings: Settings) -> FastAPI:
             yield
 
     app = FastAPI(title="SoulPrint v2", version=PIPELINE_VERSION, lifespan=lifespan)
+    app.include_router(overview)
     app.include_router(router)
     app.include_router(operations)
     app.add_exception_handler(RequestRefused, _refused)

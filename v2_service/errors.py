@@ -6,9 +6,11 @@ V2Error
 │   ├── UserIdInvalid        400
 │   ├── StoragePathRefused   400
 │   ├── KeyInvalid           400
+│   ├── CursorInvalid        400
 │   ├── UserUnknown          404
 │   ├── RunUnknown           404
 │   ├── KeyReused            409
+│   ├── KeyClosed            409
 │   ├── RetryRefused         409
 │   └── BodyTooLarge         413
 └── ServiceFailed            somebody we depend on; `transient` says whether trying again may help
@@ -70,6 +72,10 @@ class KeyInvalid(RequestRefused):
     code = "idempotency_key_invalid"
 
 
+class CursorInvalid(RequestRefused):
+    code = "cursor_invalid"
+
+
 class UserUnknown(RequestRefused):
     code = "user_unknown"
     status = HTTPStatus.NOT_FOUND
@@ -82,6 +88,11 @@ class RunUnknown(RequestRefused):
 
 class KeyReused(RequestRefused):
     code = "idempotency_key_reused"
+    status = HTTPStatus.CONFLICT
+
+
+class KeyClosed(RequestRefused):
+    code = "idempotency_key_closed"
     status = HTTPStatus.CONFLICT
 
 

@@ -147,6 +147,12 @@ class Settings(BaseSettings):
         min_length=1,
         description="buckets from which exports may be read, as a JSON list; inline ones are stored in the first",
     )
+    legacy_import_minutes: float = Field(
+        default=30.0,
+        ge=0,
+        description="a running import of the monolith that was silent for no longer keeps v2 from starting one of the "
+        "same user; 0 looks for none",
+    )
     step_attempts: int = Field(
         default=5, ge=1, le=20, description="how often a step is tried when a service it needs is away"
     )
@@ -185,6 +191,11 @@ class Settings(BaseSettings):
         if not self.use_bedrock and not (self.anthropic_api_key and self.anthropic_api_key.get_secret_value()):
             raise ValueError("ANTHROPIC_API_KEY: is needed unless USE_BEDROCK is set")
         return self
+
+    @property
+    def legacy_import_seconds(self) -> int:
+        """How long the monolith's import may be silent and still counts as running."""
+        return round(self.legacy_import_minutes * 60)
 
     @property
     def checkpoints_url(self) -> str:

@@ -20,12 +20,13 @@ GATEWAY, OPS = "gateway-key-0123456789", "ops-key-0123456789abc"
 KEYS = {"gateway": GATEWAY, "ops": OPS}
 
 
-async def status(chosen: Settings, path: str, authorization: str | None = None) -> int:
+async def status(chosen: Settings, path: str, authorization: str | None = None, service_key: str | None = None) -> int:
     async def welcome(_: Request) -> PlainTextResponse:
         return PlainTextResponse("in")
 
     app = ServiceKeys(Starlette(routes=[Route("/{path:path}", welcome)]), chosen)
-    headers = {"Authorization": authorization.encode("latin-1")} if authorization is not None else {}
+    given = {"Authorization": authorization, "X-Service-Key": service_key}
+    headers = {name: value.encode("latin-1") for name, value in given.items() if value is not None}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://v2.test") as client:
         answer = await client.get(path, headers=headers)
     assert (answer.status_code != 401) or answer.headers["www-authenticate"].startswith("Bearer")
@@ -57,8 +58,17 @@ async def test_without_keys_everybody_on_this_machine_may_pass() -> None:
 
 def test_the_caller_is_known_by_name() -> None:
     keys = settings(service_keys=KEYS).service_keys
-    assert caller(f"Bearer {OPS}", keys) == "ops"
-    assert caller("Bearer nobody", keys) is None
+    assert caller(f"Bearer {OPS}", "", keys) == "ops"
+    assert caller("Bearer nobody", "", keys) is None
+    assert caller("Bearer of a person", f" {GATEWAY} ", keys) == "gateway"
+
+
+@pytest.mark.parametrize("key", ["", "nobody", f"Bearer {GATEWAY}", f"{GATEWAY}x"])
+async def test_a_key_in_its_own_header_leaves_authorization_to_the_person(key: str) -> None:
+    chosen = settings(service_keys=KEYS)
+    assert await status(chosen, "/process-full", "Bearer of a person", GATEWAY) == 200
+    assert await status(chosen, "/process-full", service_key=GATEWAY) == 200
+    assert await status(chosen, "/process-full", "Bearer of a person", key) == 401
 
 
 @pytest.mark.parametrize(

@@ -27,11 +27,19 @@ Run = dict[str, JsonValue]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What became of a request for an import: a new run, or the one that is there already."""
+    """What became of a request for an import; `verdict` as `v2_claim_run` gives it.
 
+    `run_id` is the run, or for the verdict "legacy" the monolith's job; empty for "closed".
+    """
+
+    verdict: str
     run_id: str
-    accepted: bool
     user_id: str
+
+    @property
+    def accepted(self) -> bool:
+        """Whether this request made the run."""
+        return self.verdict == "accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +101,7 @@ class Runs:
         self._version = version
 
     async def claim(self, request: Request) -> Claim:
-        """Accept a run for the user, or join the active one. Raises UserUnknown."""
+        """Accept a run for the user, or say which one there is already. Raises UserUnknown."""
         answer = await self._rest.call(
             "v2_claim_run",
             {
@@ -106,10 +114,11 @@ class Runs:
                 "p_cohort": request.cohort,
                 "p_conversation_count": request.conversation_count,
                 "p_message_count": request.message_count,
+                "p_legacy_seconds": self._settings.legacy_import_seconds,
             },
         )
         row = only_row(answer)
-        return Claim(str(row["run_id"]), row["accepted"] is True, str(row["run_user"]))
+        return Claim(str(row["verdict"]), str(row["run_id"] or row["legacy_job_id"] or ""), str(row["run_user"]))
 
     async def take(self, run_id: str) -> Lease | None:
         """Become the run's only writer; None when it is over."""
@@ -140,11 +149,6 @@ class Runs:
         """One run, or None."""
         rows = await self._rest.select("pipeline_runs", {"id": f"eq.{run_id}", "select": RUN_COLUMNS})
         return rows[0] if rows else None
-
-    async def get_by_key(self, key: str) -> Run | None:
-        """The run that was accepted under an idempotency key, or None."""
-        keys = await self._rest.select("pipeline_run_keys", {"idempotency_key": f"eq.{key}", "select": "run_id"})
-        return await self.get(str(keys[0]["run_id"])) if keys else None
 
     async def silent(self, now: datetime) -> list[str]:
         """Active runs whose worker let the lease run out, oldest first, at most 100."""
@@ -197,7 +201,12 @@ class Runs:
 
     async def retry(self, run_id: str) -> Retry:
         """Make a failed run an accepted one again."""
-        wanted = {"p_run": run_id, "p_retries": MAX_RETRIES, "p_lease_seconds": self._settings.lease_seconds}
+        wanted = {
+            "p_run": run_id,
+            "p_retries": MAX_RETRIES,
+            "p_lease_seconds": self._settings.lease_seconds,
+            "p_legacy_seconds": self._settings.legacy_import_seconds,
+        }
         row = only_row(await self._rest.call("v2_retry_run", wanted))
         return Retry(str(row["verdict"]), whole_number(row["staged"]))
 

@@ -1,4 +1,4 @@
--- Claiming a user, taking a run, and the check that every later write makes first.
+-- Taking a run, and the check that every later write makes first. Claiming a user is in 0011_claim.sql.
 
 -- Which chunks the user had when the run was accepted, and after its switch which it left: the sign of another writer.
 alter table public.pipeline_runs add column if not exists chunks_seen text;
@@ -48,55 +48,6 @@ begin
         raise exception 'v2_stale_run' using detail = coalesce(run.status, 'unknown run');
     end if;
     return run;
-end
-$$;
-
--- Accepts a run, or answers the user's active one. One row: run_id, accepted (false when joined), and the run's user.
-create or replace function public.v2_claim_run(
-    p_user uuid, p_kind text, p_storage_path text, p_idempotency_key text, p_version text, p_build text,
-    p_cohort text, p_conversation_count integer, p_message_count integer
-) returns table (run_id uuid, accepted boolean, run_user uuid, run_storage_path text)
-language plpgsql security definer set search_path = public, extensions, pg_temp as $$
-declare
-    found_run public.pipeline_runs;
-    before jsonb;
-begin
-    -- Two requests of one user wait for each other here, so that the second sees the first's run.
-    perform pg_advisory_xact_lock(hashtextextended('v2:' || p_user::text, 0));
-    if p_idempotency_key is not null then
-        perform pg_advisory_xact_lock(hashtextextended('v2-key:' || p_idempotency_key, 0));
-        select r.* into found_run from public.pipeline_run_keys k
-            join public.pipeline_runs r on r.id = k.run_id where k.idempotency_key = p_idempotency_key;
-        if found then
-            return query select found_run.id, false, found_run.user_id, found_run.storage_path;
-            return;
-        end if;
-    end if;
-    select r.* into found_run from public.pipeline_runs r
-        where r.user_id = p_user and r.status in ('accepted', 'running');
-    if found then
-        insert into public.pipeline_run_keys (idempotency_key, run_id)
-            select p_idempotency_key, found_run.id where p_idempotency_key is not null;
-        return query select found_run.id, false, found_run.user_id, found_run.storage_path;
-        return;
-    end if;
-    before := public.v2_settled(p_user);
-    if before is null then
-        raise exception 'v2_unknown_user';
-    end if;
-    -- A new import supersedes what a failed one kept for a retry.
-    delete from public.pipeline_staged_chunks s using public.pipeline_runs r where r.id = s.run_id and r.user_id = p_user;
-    delete from public.pipeline_replies a using public.pipeline_runs r where r.id = a.run_id and r.user_id = p_user;
-    insert into public.pipeline_runs (
-        user_id, kind, storage_path, idempotency_key, version, build, cohort, conversation_count, message_count,
-        previous, chunks_seen
-    ) values (
-        p_user, p_kind, p_storage_path, p_idempotency_key, p_version, p_build, p_cohort, p_conversation_count,
-        p_message_count, before, public.v2_generation(p_user)
-    ) returning * into found_run;
-    insert into public.pipeline_run_keys (idempotency_key, run_id)
-        select p_idempotency_key, found_run.id where p_idempotency_key is not null;
-    return query select found_run.id, true, found_run.user_id, found_run.storage_path;
 end
 $$;
 

@@ -6,10 +6,12 @@ import asyncio
 import uuid
 from datetime import timedelta
 
+import psycopg
 import pytest
 
 from sandbox.running import RunningSandbox
 from tests.v2_service.adapters.conftest import Taken
+from v2_service.adapters.job_list import JobList
 from v2_service.adapters.runs import Request
 from v2_service.errors import StaleRun, StoreRefused, UserUnknown
 from v2_service.jobs.services import Services
@@ -20,8 +22,8 @@ async def test_of_many_claims_at_once_one_is_accepted_and_all_answer_it(services
     claims = await asyncio.gather(*(services.runs.claim(Request(user, "b/p", idempotency_key=key)) for key in keys))
     assert len({claim.run_id for claim in claims}) == 1
     assert sum(claim.accepted for claim in claims) == 1
-    found = [await services.runs.get_by_key(key) for key in keys]
-    assert {run["id"] for run in found if run} == {claims[0].run_id}
+    found = [await JobList(services.rest).key(key, close=False) for key in keys]
+    assert {key["run_id"] for key in found} == {claims[0].run_id}
 
 
 async def test_a_user_whom_nobody_knows_has_no_runs(services: Services) -> None:
@@ -146,3 +148,46 @@ def test_the_runs_tables_are_closed_to_everybody_but_the_service(sandbox: Runnin
         assert answer.status_code in (401, 403)
     called = sandbox.http.post("/rest/v1/rpc/v2_proof", json={"p_run": str(uuid.uuid4())}, headers=anonymous)
     assert called.status_code in (401, 403)
+
+
+def legacy_job(sandbox: RunningSandbox, user: str, status: str, silent_minutes: int) -> str:
+    """A job row of the monolith whose last sign of life is so old."""
+    with psycopg.connect(sandbox.sql_uri) as connection:
+        row = connection.execute(
+            "insert into public.processing_jobs (user_id, status, storage_path, created_at, updated_at, attempts) "
+            "values (%s, %s, 'b/p', now() - interval '3 hours', now() - make_interval(mins => %s), 1) "
+            "returning id::text",
+            (user, status, silent_minutes),
+        ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+@pytest.mark.parametrize("status", ["pending", "processing"])
+async def test_while_the_monolith_imports_for_a_user_its_job_is_the_answer(
+    services: Services, sandbox: RunningSandbox, user: str, status: str
+) -> None:
+    job, key = legacy_job(sandbox, user, status, silent_minutes=20), uuid.uuid4().hex
+    for _ in range(2):
+        claim = await services.runs.claim(Request(user, "b/p", idempotency_key=key))
+        assert (claim.verdict, claim.run_id, claim.user_id) == ("legacy", job, user)
+    assert sandbox.rows("pipeline_runs", {"user_id": f"eq.{user}"}) == []
+    found = await JobList(services.rest).key(key, close=True)
+    assert found == {"settled_as": "legacy", "legacy_job_id": job}
+
+
+@pytest.mark.parametrize(("status", "silent_minutes"), [("complete", 1), ("failed", 1), ("processing", 40)])
+async def test_an_import_of_the_monolith_that_is_over_or_dead_is_in_nobodys_way(
+    services: Services, sandbox: RunningSandbox, user: str, status: str, silent_minutes: int
+) -> None:
+    legacy_job(sandbox, user, status, silent_minutes)
+    assert (await services.runs.claim(Request(user, "b/p"))).accepted
+
+
+async def test_a_failed_run_is_not_taken_up_beside_a_running_import_of_the_monolith(
+    services: Services, sandbox: RunningSandbox, user: str
+) -> None:
+    claim = await services.runs.claim(Request(user, "b/p"))
+    await services.runs.stop(claim.run_id, "failed", "x")
+    legacy_job(sandbox, user, "processing", silent_minutes=1)
+    assert (await services.runs.retry(claim.run_id)).verdict == "legacy"
