@@ -26,7 +26,7 @@ async def status(chosen: Settings, path: str, authorization: str | None = None, 
 
     app = ServiceKeys(Starlette(routes=[Route("/{path:path}", welcome)]), chosen)
     given = {"Authorization": authorization, "X-Service-Key": service_key}
-    headers = {name: value.encode("latin-1") for name, value in given.items() if value is not None}
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in given.items() if value is not None]
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://v2.test") as client:
         answer = await client.get(path, headers=headers)
     assert (answer.status_code != 401) or answer.headers["www-authenticate"].startswith("Bearer")
