@@ -61,8 +61,7 @@ async def upload(services: Services, file: Path, owner: str) -> StoragePath:
     suffix = file.suffix.lower()
     name = f"{owner}/cli-{uuid.uuid4().hex}{suffix}"
     path = StoragePath(services.settings.buckets[0], name)
-    content = await asyncio.to_thread(file.read_bytes)
-    await services.storage.upload(path, content, CONTENT_TYPES.get(suffix, "application/json"))
+    await services.storage.upload_file(path, file, CONTENT_TYPES.get(suffix, "application/json"))
     return path
 
 

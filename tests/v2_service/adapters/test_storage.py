@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import filecmp
+import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -62,3 +64,27 @@ async def test_what_was_uploaded_is_downloaded(services: Services, user: str, tm
     assert (tmp_path / "run").read_bytes() == content
     with pytest.raises(ExportMissing):
         await services.storage.download(StoragePath("user-imports", f"{user}/other"), tmp_path / "other")
+
+
+async def test_l_30_a_file_is_uploaded_a_block_at_a_time(services: Services, user: str, tmp_path: Path) -> None:
+    """Peak of all Python allocations while 40 MB go up, and what arrives."""
+    file = tmp_path / "export.json"
+    file.write_bytes(b"0123456789" * 4_000_000)
+    path = StoragePath("user-imports", f"{user}/large.json")
+    tracemalloc.start()
+    await services.storage.upload_file(path, file)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8_000_000
+    await services.storage.download(path, tmp_path / "back")
+    assert filecmp.cmp(file, tmp_path / "back", shallow=False)
+
+
+async def test_a_file_that_could_never_be_imported_is_not_sent(tmp_path: Path) -> None:
+    file = tmp_path / "export.json"
+    file.write_bytes(b"x" * 101)
+    with respx.mock(base_url=BASE) as mock:
+        async with new_client(settings()) as client:
+            with pytest.raises(ExportTooLarge):
+                await Storage(client, max_bytes=100).upload_file(PATH, file)
+        assert not mock.calls

@@ -7,7 +7,6 @@ Counterpart: `documents` parses what is opened here.
 from __future__ import annotations
 
 import gzip
-import json
 import lzma
 import re
 import struct
@@ -118,22 +117,24 @@ def _shard_number(entry: str) -> int:
 
 
 def _missing_shards(archive: zipfile.ZipFile, chosen: list[zipfile.ZipInfo]) -> int:
-    """How many shards the numbering or the manifest (of no published form: any mention counts) promises in vain."""
+    """How many shards the numbering or the manifest (of no published form: any mention counts) promises in vain.
+
+    Gaps are counted, never listed: one file may be called conversations-999999.json.
+    """
     present = {_shard_number(info.filename) for info in chosen} - {-1}
-    promised = set(range(max(present) + 1)) if present else set()
-    entry = str(PurePosixPath(chosen[0].filename).with_name(_MANIFEST))
-    if entry in archive.NameToInfo and archive.getinfo(entry).file_size <= _MAX_MANIFEST_BYTES:
-        text = archive.read(entry).decode("utf-8", "replace")
-        promised |= {int(number) for number in re.findall(r"\bconversations-(\d{1,6})\.json", _unescaped(text))}
-    return len(promised - present)
+    highest = max(present, default=-1)
+    gaps = highest + 1 - len(present)
+    return gaps + sum(number > highest for number in _promised(archive, chosen[0].filename))
 
 
-def _unescaped(manifest: str) -> str:
-    """The manifest with `\\/` and the like resolved; as it is when it is not JSON."""
-    try:
-        return json.dumps(json.loads(manifest))
-    except (ValueError, RecursionError):
-        return manifest
+def _promised(archive: zipfile.ZipFile, beside: str) -> set[int]:
+    """Numbers of the shards that the manifest in the folder of `beside` mentions; none if it is absurdly large."""
+    entry = str(PurePosixPath(beside).with_name(_MANIFEST))
+    if entry not in archive.NameToInfo or archive.getinfo(entry).file_size > _MAX_MANIFEST_BYTES:
+        return set()
+    # Some writers of JSON escape every slash.
+    text = archive.read(entry).decode("utf-8", "replace").replace("\\/", "/")
+    return {int(number) for number in re.findall(r"\bconversations-(\d{1,6})\.json", text)}
 
 
 def _check_directory_size(path: Path, limits: ExportLimits) -> None:

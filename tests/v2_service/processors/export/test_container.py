@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import struct
+import tracemalloc
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -69,6 +70,26 @@ def test_a_shard_that_the_manifest_promises_and_the_zip_lacks_is_reported(tmp_pa
     files = {"d/conversations-000.json": exported("a"), "d/export_manifest.json": manifest}
     _, drops = read(zipped(tmp_path, files))
     assert drops.to_json()["dropped"] == {"missing_shard": 1}
+
+
+def test_a_shard_numbered_999999_costs_no_memory_of_its_own(tmp_path: Path) -> None:
+    path = zipped(tmp_path, {"conversations-999999.json": exported("a")})
+    tracemalloc.start()
+    _, drops = read(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert drops.to_json()["dropped"] == {"missing_shard": 999_999}
+    assert peak < 4_000_000
+
+
+def test_a_manifest_as_large_as_is_read_costs_a_few_times_its_size(tmp_path: Path) -> None:
+    files = {"conversations-000.json": exported("a"), "export_manifest.json": b"[" + b"[]," * 349_000 + b"0]"}
+    path = zipped(tmp_path, files)
+    tracemalloc.start()
+    ids(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 12_000_000
 
 
 def test_a_conversation_in_two_shards_is_read_once(tmp_path: Path) -> None:
