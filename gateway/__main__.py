@@ -1,18 +1,21 @@
 """The command line: `gateway serve`, `gateway check`, `gateway version`. Flags are changed with `rollout`."""
 
-import functools
+import os
+import socket
+import sys
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
-import uvloop
 from pydantic import ValidationError
 from rich.console import Console
 
 from flags.file_source import FileSource
-from gateway.app import serve as run_gateway
+from gateway.config import GatewayConfig
 from gateway.core.routes import parse_routes
+from gateway.listeners import default_workers, listen_on
+from gateway.proxy.address import parse_listen
 from gateway.settings import GatewaySettings, read_routes, read_settings, sentences
 
 app = typer.Typer(
@@ -72,15 +75,24 @@ def serve(
     options |= {"workers": workers, "access_log": access_log, "env_file": env_file}
     settings = _settings(**options)
     try:
-        announce = functools.partial(print, flush=True)
-        code = uvloop.run(run_gateway(settings, announce, lambda: read_settings(**options)))
-    except TimeoutError:
-        errors.print("[red]the workers did not start[/red]")
-        raise typer.Exit(3) from None
+        listeners = listen_on(parse_listen(settings.listen), settings.workers or default_workers())
+        (ops_socket,) = listen_on(parse_listen(settings.ops), 1)
     except OSError as error:
         errors.print(f"[red]cannot listen[/red] on {settings.listen} or {settings.ops}: {error.strerror}")
         raise typer.Exit(3) from None
-    raise typer.Exit(code)
+    _become_supervisor(settings.config(options), [ops_socket, *listeners])
+
+
+def _become_supervisor(config: GatewayConfig, sockets: list[socket.socket]) -> NoReturn:
+    """Go on as `gateway.app` in this same process. The config holds secrets, so it goes through memory."""
+    file = os.memfd_create("gateway-config", 0)
+    os.write(file, config.to_json().encode())
+    os.lseek(file, 0, os.SEEK_SET)
+    for one in sockets:
+        one.set_inheritable(True)
+    numbers = [str(file), *(str(one.fileno()) for one in sockets)]
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "gateway.app", *numbers])  # noqa: S606 -- ourselves, no shell
 
 
 @app.command()

@@ -1,30 +1,40 @@
-"""The running gateway: supervisor process, ops listener, fleet of proxy workers, wired from GatewaySettings."""
+"""The running gateway: supervisor process, ops listener, fleet of proxy workers, wired from a GatewayConfig.
+
+Run as `python -m gateway.app CONFIG_FD OPS_FD LISTENER_FD...`: `gateway serve` checks the settings, opens the sockets
+and then becomes this process, which leaves the libraries of the command line and of the settings behind.
+"""
 
 import asyncio
 import contextlib
+import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
+from pathlib import Path
 from socket import gethostname
 
 import uvicorn
+import uvloop
 
 from flags.errors import StoreFailedError
+from flags.journal import Journal
+from flags.kill import KillSwitch
 from flags.opening import unleash_copy
 from flags.unleash_source import UnleashOptions
 from flags.unleash_store import UnleashAdmin
 from flags.unleash_usage import UnleashUsage
-from gateway.fleet import Fleet, default_workers, listen_on
+from gateway.config import GatewayConfig
+from gateway.fleet import Fleet
 from gateway.ops.access import OpsAccess
-from gateway.ops.api import create_ops_app
-from gateway.ops.controls import FileControls
-from gateway.ops.origin import UnleashOrigin
+from gateway.ops.comparison import compare
+from gateway.ops.front import Behind, OpsFront
+from gateway.ops.origin import FileOrigin, Origin, UnleashOrigin
 from gateway.ops.usage import INTERVAL as USAGE_INTERVAL
 from gateway.ops.usage import UsageReporter
 from gateway.ops.watch import FleetWatch
 from gateway.proxy.address import Address, parse_listen
-from gateway.reload import reload
-from gateway.settings import GatewaySettings, revealed
 
 
 class _OpsServer(uvicorn.Server):
@@ -41,45 +51,26 @@ def _url(address: Address, port: int) -> str:
 
 
 async def serve(
-    settings: GatewaySettings, announce: Callable[[str], None], reread: Callable[[], GatewaySettings]
+    config: GatewayConfig, listeners: list[socket.socket], ops_socket: socket.socket, announce: Callable[[str], None]
 ) -> int:
-    """Run until SIGTERM or SIGINT; the exit code is 1 if a request had to be cut off. SIGHUP asks `reread`.
+    """Run until SIGTERM or SIGINT; the exit code is 1 if a request had to be cut off. SIGHUP reads settings again.
 
-    Raises OSError if an address cannot be had, TimeoutError if the workers do not start.
+    Raises TimeoutError if the workers do not start.
     """
-    public, ops = parse_listen(settings.listen), parse_listen(settings.ops)
-    listeners = listen_on(public, settings.workers or default_workers())
-    try:
-        ops_socket = listen_on(ops, 1)[0]
-    except OSError:
-        for one in listeners:
-            one.close()
-        raise
-    fleet = Fleet(settings.worker_config(), listeners, settings.hang_seconds)
-    controls = _controls(settings)
-    watch = FleetWatch(fleet, settings.flags.absolute(), controls.compare)
-    access = OpsAccess(host=ops.host, token=revealed(settings.ops_token) or None)
-    app = create_ops_app(fleet, controls, access, watch=watch)
+    public, ops, flags = parse_listen(config.listen), parse_listen(config.ops), Path(config.flags)
+    fleet = Fleet(config.worker, listeners, config.hang_seconds)
+    origin = _origin(config)
+    watch = FleetWatch(fleet, flags, partial(compare, origin))
+    access = OpsAccess(host=ops.host, token=config.ops_token or None)
+    front = OpsFront(fleet, access, partial(_load_api, fleet, flags, origin, access), watch)
     server = _OpsServer(
-        uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=30)
+        uvicorn.Config(front, log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=30)
     )
     watching: list[Coroutine[None, None, None]] = [watch.run()]
-    if settings.unleash_url is not None:
-        usage = UnleashUsage(_unleash(settings), interval=USAGE_INTERVAL)
+    if config.worker.unleash_url:
+        usage = UnleashUsage(_unleash(config), interval=USAGE_INTERVAL)
         watching.append(UsageReporter(fleet, usage).run())
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    reloads: set[asyncio.Task[None]] = set()
-
-    def on_hangup() -> None:
-        task = asyncio.create_task(reload(settings, reread, fleet))
-        reloads.add(task)
-        task.add_done_callback(reloads.discard)
-
-    loop.add_signal_handler(signal.SIGHUP, on_hangup)
-    loop.add_signal_handler(signal.SIGUSR2, lambda: _kill(controls))
+    stop = _on_signals(config, fleet, flags)
     public_port, ops_port = listeners[0].getsockname()[1], ops_socket.getsockname()[1]
     await fleet.start()
     serving = asyncio.create_task(server.serve(sockets=[ops_socket]))
@@ -90,31 +81,80 @@ async def serve(
         task.cancel()
     await asyncio.gather(*beside, return_exceptions=True)
     clean = await fleet.stop()
-    app.state.streams.close()
+    front.close()
     server.should_exit = True
     await serving
     return 0 if clean else 1
 
 
-def _unleash(settings: GatewaySettings) -> UnleashOptions:
-    token = revealed(settings.unleash_token)
-    return UnleashOptions(str(settings.unleash_url), token, instance_id=gethostname())
+def _on_signals(config: GatewayConfig, fleet: Fleet, flags: Path) -> asyncio.Event:
+    """React to signals; the event is set by those that end the process."""
+    stop, reloads = asyncio.Event(), set[asyncio.Task[None]]()
+    loop = asyncio.get_running_loop()
+
+    def on_hangup() -> None:
+        task = asyncio.create_task(_reload(config, fleet))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, on_hangup)
+    loop.add_signal_handler(signal.SIGUSR2, _kill, flags)
+    return stop
 
 
-def _controls(settings: GatewaySettings) -> FileControls:
-    flags = settings.flags.absolute()
-    if settings.unleash_url is None:
-        return FileControls(flags)
-    secret, place = revealed(settings.unleash_admin_token), (settings.unleash_project, settings.unleash_environment)
+async def _reload(config: GatewayConfig, fleet: Fleet) -> None:
+    from gateway.reload import reload  # brings the settings library, which only this needs
+
+    await reload(config, fleet)
+
+
+def _load_api(fleet: Fleet, flags: Path, origin: Origin, access: OpsAccess) -> Behind:
+    from gateway.ops.api import create_ops_app  # FastAPI: 17 MB, for who asks for more than metrics
+    from gateway.ops.controls import FileControls
+
+    app = create_ops_app(fleet, FileControls(flags, origin), access)
+    return Behind(app, app.state.streams.close)
+
+
+def _unleash(config: GatewayConfig) -> UnleashOptions:
+    return UnleashOptions(config.worker.unleash_url, config.worker.unleash_token, instance_id=gethostname())
+
+
+def _origin(config: GatewayConfig) -> Origin:
+    flags = Path(config.flags)
+    if not config.worker.unleash_url:
+        return FileOrigin(flags)
+    secret, place = config.unleash_admin_token, (config.unleash_project, config.unleash_environment)
     admin = UnleashAdmin(secret, *place) if secret else None
-    return FileControls(flags, UnleashOrigin(_unleash(settings), unleash_copy(flags), admin))
+    return UnleashOrigin(_unleash(config), unleash_copy(flags), admin)
 
 
-def _kill(controls: FileControls) -> None:
+def _kill(flags: Path) -> None:
     """SIGUSR2: everything to legacy, at once, whatever else works."""
+    who, why = "SIGUSR2", "signal to the gateway"
     try:
-        report = controls.kill(who="SIGUSR2", why="signal to the gateway")
+        changed = KillSwitch(flags).engage(who=who, why=why)
+        sys.stderr.write(f"kill engaged by SIGUSR2{'' if changed else ' (it was already)'}\n")
+        Journal(flags).record("kill", who=who, why=why)
     except StoreFailedError as error:
-        sys.stderr.write(f"the kill could not be engaged: {error}\n")
-        return
-    sys.stderr.write(f"kill engaged by SIGUSR2{'' if report.changed else ' (it was already)'}\n")
+        sys.stderr.write(f"the kill could not be engaged, or not journalled: {error}\n")
+
+
+def main() -> None:
+    """Entry point of the process."""
+    with os.fdopen(int(sys.argv[1])) as file:
+        config = GatewayConfig.from_json(file.read())
+    ops_socket, *listeners = (socket.socket(fileno=int(number)) for number in sys.argv[2:])
+    for one in (ops_socket, *listeners):
+        one.set_inheritable(False)
+    try:
+        code = uvloop.run(serve(config, listeners, ops_socket, partial(print, flush=True)))
+    except TimeoutError:
+        sys.exit("the workers did not start")
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -8,14 +8,12 @@ import asyncio
 import contextlib
 import itertools
 import json
-import os
 import socket
 import sys
 import time
 from dataclasses import dataclass, field
 
 from gateway.observe.exposition import Exposition
-from gateway.proxy.address import Address
 from gateway.proxy.config import WorkerConfig
 from gateway.proxy.control import MAX_LINE
 
@@ -26,29 +24,6 @@ KEEP_INTERVAL = 1.0
 MAX_BACKOFF = 10.0
 
 Snapshot = dict[str, object]
-
-
-def listen_on(address: Address, count: int) -> list[socket.socket]:
-    """`count` listening sockets on one address (port 0: the same free port for all). Raises OSError."""
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    found: list[socket.socket] = []
-    port = address.port
-    try:
-        for _ in range(count):
-            one = socket.socket(family, socket.SOCK_STREAM)
-            found.append(one)
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            # Inherited by accepted connections; small answers must not wait for an acknowledgement.
-            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            one.bind((address.host, port))
-            port = one.getsockname()[1]
-            one.listen(4096)
-    except OSError:
-        for one in found:
-            one.close()
-        raise
-    return found
 
 
 @dataclass(slots=True)
@@ -255,8 +230,3 @@ class Fleet:
 
 def _reload(config: WorkerConfig) -> Snapshot:
     return {"op": "reload", "config": config.to_json()}
-
-
-def default_workers() -> int:
-    """One worker per processor that this process may use."""
-    return len(os.sched_getaffinity(0))

@@ -1,14 +1,17 @@
-"""SIGHUP: settings and route table are read again; what can change at once does, the rest is named."""
+"""SIGHUP: settings and route table are read again; what can change at once does, the rest is named.
+
+Loaded when the first SIGHUP comes, because it brings the settings library with it.
+"""
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 
 from pydantic import ValidationError
 
+from gateway.config import GatewayConfig
 from gateway.fleet import Fleet
 from gateway.proxy.config import LIVE, WorkerConfig
-from gateway.settings import GatewaySettings, sentences
+from gateway.settings import GatewaySettings, read_settings, sentences
 
 
 def live_config(running: WorkerConfig, wanted: WorkerConfig) -> WorkerConfig:
@@ -16,21 +19,19 @@ def live_config(running: WorkerConfig, wanted: WorkerConfig) -> WorkerConfig:
     return replace(running, **{name: getattr(wanted, name) for name in LIVE})
 
 
-def needing_restart(started: GatewaySettings, wanted: GatewaySettings) -> list[str]:
+def needing_restart(started: GatewayConfig, wanted: GatewaySettings) -> list[str]:
     """The variables that differ from those that the gateway was started with, and that only a restart changes."""
     differing = [
-        name
-        for name in GatewaySettings.model_fields
-        if name not in LIVE and getattr(started, name) != getattr(wanted, name)
+        name for name, value in wanted.plain().items() if name not in LIVE and started.settings.get(name) != value
     ]
     aliases = {name: GatewaySettings.model_fields[name].validation_alias for name in differing}
     return [str(aliases[name] or f"GATEWAY_{name.upper()}") for name in differing]
 
 
-async def reload(started: GatewaySettings, reread: Callable[[], GatewaySettings], fleet: Fleet) -> None:
+async def reload(started: GatewayConfig, fleet: Fleet) -> None:
     """Take over what is new and say so on standard error; if anything is wrong, all of the old stays."""
     try:
-        wanted = reread()
+        wanted = read_settings(**started.options)
         config = live_config(fleet.config, wanted.worker_config())
     except ValidationError as invalid:
         sys.stderr.write(f"not reloaded: {'; '.join(sentences(invalid))}\n")

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gateway.config import GatewayConfig
 from gateway.core.force import MIN_KEY_BYTES
 from gateway.core.routes import RouteTableError, parse_routes
 from gateway.ops.access import is_loopback
@@ -73,6 +74,9 @@ class GatewaySettings(BaseSettings):
     )
     hang_seconds: float = Field(
         default=10.0, ge=2, le=3600, description="seconds without an answer after which a worker is replaced"
+    )
+    ready_seconds: float = Field(
+        default=20.0, ge=2, le=3600, description="seconds that a worker has to become ready; then it is replaced"
     )
     workers: int = Field(default=0, ge=0, le=256, description="proxy processes; 0 means one per processor")
     name: str = Field(
@@ -160,6 +164,27 @@ class GatewaySettings(BaseSettings):
             raise ValueError("unleash_url is set, so unleash_token (UNLEASH_TOKEN) must be set")
         return self
 
+    def plain(self) -> dict[str, object]:
+        """All of it as JSON values, by name; secrets are revealed."""
+        return {name: _plain(getattr(self, name)) for name in type(self).model_fields}
+
+    def config(self, options: dict[str, object]) -> GatewayConfig:
+        """What the supervisor needs of it. `options` came from the command line."""
+        return GatewayConfig(
+            worker=self.worker_config(),
+            listen=self.listen,
+            ops=self.ops,
+            flags=str(self.flags.absolute()),
+            ops_token=revealed(self.ops_token),
+            hang_seconds=self.hang_seconds,
+            ready_seconds=self.ready_seconds,
+            unleash_admin_token=revealed(self.unleash_admin_token),
+            unleash_project=self.unleash_project,
+            unleash_environment=self.unleash_environment,
+            settings=self.plain(),
+            options={name: str(value) if isinstance(value, Path) else value for name, value in options.items()},
+        )
+
     def worker_config(self) -> WorkerConfig:
         """What the proxy processes need of it."""
         return WorkerConfig(
@@ -210,6 +235,12 @@ def sentences(invalid: ValidationError) -> list[str]:
 def revealed(secret: SecretStr | None) -> str:
     """The secret itself, "" if there is none."""
     return secret.get_secret_value() if secret else ""
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, SecretStr):
+        return revealed(value)
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def read_routes(path: Path | None) -> str:

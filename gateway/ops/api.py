@@ -1,13 +1,13 @@
-"""The ops API: status, percentage, kill, explanation, journal, metrics. FastAPI, on its own port, never public.
+"""The ops API: status, percentage, kill, explanation, journal. FastAPI, on its own port, never public.
 
-Its counterparts are the `rollout` command line, Prometheus, and whoever is on call. It only writes files: the workers
-follow those by themselves, so a rollback also works with this process dead.
+Its counterparts are the `rollout` command line and whoever is on call; `gateway.ops.front` stands before it. It only
+writes files: the workers follow those by themselves, so a rollback also works with this process dead.
 """
 
 import json
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
@@ -31,9 +31,6 @@ from gateway.ops.reports import (
     StatusReport,
     ValidationReport,
 )
-from gateway.ops.watch import FleetWatch
-
-EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 Why = Annotated[str, Field(max_length=500, description="why; goes into the journal")]
 Who = Annotated[str | None, Field(min_length=1, max_length=200, description="who; goes into the journal")]
@@ -84,10 +81,8 @@ class FleetStatus(StatusReport):
     workers: list[dict[str, object]]
 
 
-def create_ops_app(
-    fleet: FleetPort, controls: Controls, access: OpsAccess, *, watch: FleetWatch | None = None
-) -> FastAPI:
-    """The ops application. The page and the probes are open, everything else asks `access`.
+def create_ops_app(fleet: FleetPort, controls: Controls, access: OpsAccess) -> FastAPI:
+    """The ops application. The page is open, everything else asks `access`.
 
     Whoever serves it calls `app.state.streams.close()` before it stops: open pages would hold it up.
     """
@@ -104,41 +99,12 @@ def create_ops_app(
         )
 
     app.include_router(page_router())
-    app.include_router(_probes(fleet))
-    app.include_router(_metrics(fleet, watch), dependencies=[Depends(authorised)])
     app.include_router(_questions(fleet, controls), dependencies=[Depends(authorised)])
     app.state.streams = _streams(fleet, controls)
     app.include_router(_events(app.state.streams), dependencies=[Depends(authorised)])
     app.include_router(_drills(fleet, controls), dependencies=[Depends(authorised)])
     app.include_router(_changes(controls), dependencies=[Depends(authorised)])
     return app
-
-
-def _probes(fleet: FleetPort) -> APIRouter:
-    router = APIRouter()
-
-    @router.get("/healthz")
-    async def healthz() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @router.get("/readyz")
-    async def readyz(response: Response) -> dict[str, bool]:
-        ready = await fleet.ready()
-        response.status_code = 200 if ready else 503
-        return {"ready": ready}
-
-    return router
-
-
-def _metrics(fleet: FleetPort, watch: FleetWatch | None) -> APIRouter:
-    router = APIRouter()
-
-    @router.get("/metrics")
-    async def metrics() -> Response:
-        watched = watch.exposition() if watch else b""
-        return Response(await fleet.exposition() + watched, media_type=EXPOSITION_TYPE)
-
-    return router
 
 
 def _questions(fleet: FleetPort, controls: Controls) -> APIRouter:

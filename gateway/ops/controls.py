@@ -3,13 +3,12 @@
 The other implementation, over a remote ops API, is `gateway.ops.remote`.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from flags.bucketing import rollout_hash
 from flags.compile import compile_document
-from flags.cross_check import SAMPLE, cross_check
+from flags.cross_check import cross_check
 from flags.document import read_document
 from flags.engine import YggdrasilEngine
 from flags.errors import EngineUnavailableError, InvalidDocumentError, StoreFailedError, UnknownFlagError
@@ -183,12 +182,6 @@ class FileControls:
             warnings.append(f"not compared with Unleash's engine: {error}")
         problems = [f"Unleash's engine disagrees: {difference}" for difference in differences]
         return ValidationReport(valid=not problems, problems=problems, warnings=warnings, compared=compared)
-
-    def compare(self, ids: Sequence[str]) -> tuple[int, list[str]]:
-        """Hold the newest flags against Unleash's engine, for made-up ids and these. Raises a FlagsError."""
-        data = self._origin.read()
-        snapshot = compile_document(data, source=self._origin.name, engine=YggdrasilEngine)
-        return cross_check(snapshot, YggdrasilEngine(read_document(data)), (*SAMPLE, *ids))
 
     def _kill_report(self) -> KillReport:
         note = self._kill.note()

@@ -10,14 +10,21 @@ import uvicorn
 from gateway.ops.access import OpsAccess
 from gateway.ops.api import create_ops_app
 from gateway.ops.controls import FileControls
+from gateway.ops.front import Behind, OpsFront
 from tests.gateway.ops.fleet import StandInFleet
 
 
 @contextmanager
 def served_ops(flags: Path, token: str | None = None) -> Iterator[str]:
     """The URL of a running ops API over this flag file."""
-    app = create_ops_app(StandInFleet(), FileControls(flags), OpsAccess("127.0.0.1", token))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="off"))
+    fleet, access = StandInFleet(), OpsAccess("127.0.0.1", token)
+
+    def load() -> Behind:
+        app = create_ops_app(fleet, FileControls(flags), access)
+        return Behind(app, app.state.streams.close)
+
+    door = OpsFront(fleet, access, load)
+    server = uvicorn.Server(uvicorn.Config(door, port=0, log_level="critical", lifespan="off"))
     socket = server.config.bind_socket()
     socket.listen()  # whoever connects before the server runs waits in the queue
     thread = Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
@@ -25,7 +32,7 @@ def served_ops(flags: Path, token: str | None = None) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{socket.getsockname()[1]}"
     finally:
-        app.state.streams.close()
+        door.close()
         server.should_exit = True
         thread.join(10)
         socket.close()

@@ -9,8 +9,9 @@ import pytest
 from gateway.ops.access import OpsAccess
 from gateway.ops.api import create_ops_app
 from gateway.ops.controls import FileControls
+from gateway.ops.front import Behind, OpsFront
 from tests.gateway.ops.documents import FLAG, flag_file, stored
-from tests.gateway.ops.fleet import EXPOSITION, StandInFleet
+from tests.gateway.ops.fleet import StandInFleet
 
 PERCENTAGE = f"/ops/flags/{FLAG}/percentage"
 
@@ -26,27 +27,20 @@ def fleet() -> StandInFleet:
 
 
 def client(path: Path, fleet: StandInFleet, access: OpsAccess) -> httpx.AsyncClient:
-    app = create_ops_app(fleet, FileControls(path), access)
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:9090")
+    """A client of the ops port: its door, and the API behind it."""
+
+    def load() -> Behind:
+        app = create_ops_app(fleet, FileControls(path), access)
+        return Behind(app, app.state.streams.close)
+
+    door = OpsFront(fleet, access, load)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://127.0.0.1:9090")
 
 
 @pytest.fixture
 async def ops(path: Path, fleet: StandInFleet) -> AsyncIterator[httpx.AsyncClient]:
     async with client(path, fleet, OpsAccess("127.0.0.1")) as found:
         yield found
-
-
-async def test_probes(ops: httpx.AsyncClient, fleet: StandInFleet) -> None:
-    assert (await ops.get("/healthz")).status_code == 200
-    assert (await ops.get("/readyz")).json() == {"ready": True}
-    fleet.is_ready = False
-    assert (await ops.get("/readyz")).status_code == 503
-
-
-async def test_metrics_are_the_fleets(ops: httpx.AsyncClient) -> None:
-    answer = await ops.get("/metrics")
-    assert answer.content == EXPOSITION
-    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
 
 
 async def test_status_tells_flags_and_workers(ops: httpx.AsyncClient) -> None:
@@ -185,11 +179,11 @@ async def test_with_a_token_everything_but_the_probes_asks_for_it(
         assert (await ops.get("/readyz")).status_code == 200
 
 
-async def test_every_route_but_the_probes_is_guarded(path: Path, fleet: StandInFleet) -> None:
+async def test_every_route_is_guarded(path: Path, fleet: StandInFleet) -> None:
     """A route added later without the guard would show here: nothing answers a stranger."""
     app = create_ops_app(fleet, FileControls(path), OpsAccess("0.0.0.0", "s3cret"))
     routes = [(method, url) for url, methods in app.openapi()["paths"].items() for method in methods]
     assert len(routes) > 10
     async with client(path, fleet, OpsAccess("0.0.0.0", "s3cret")) as ops:
         open_to_all = {url for method, url in routes if (await ops.request(method.upper(), url)).status_code != 401}
-    assert open_to_all == {"/healthz", "/readyz"}
+    assert open_to_all == set()

@@ -8,7 +8,8 @@ import pytest
 
 from flags.errors import SourceUnavailableError
 from flags.journal import Journal
-from gateway.ops.controls import FileControls
+from gateway.ops.comparison import compare
+from gateway.ops.origin import FileOrigin
 from gateway.ops.watch import CHECK_EVERY, FRESH_IDS, FleetWatch
 from tests.gateway.ops.documents import FLAG, flag_file
 from tests.gateway.ops.fleet import StandInFleet
@@ -139,6 +140,6 @@ async def test_flags_that_cannot_be_read_are_no_disagreement(path: Path) -> None
 
 
 def test_the_flag_file_agrees_with_the_engine(path: Path) -> None:
-    compared, differences = FileControls(path).compare(["a", "b"])
+    compared, differences = compare(FileOrigin(path), ["a", "b"])
     assert (compared > 2, differences) == (True, [])
     assert FLAG in path.read_text()
