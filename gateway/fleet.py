@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 
 from gateway.observe.exposition import Exposition
 from gateway.proxy.config import WorkerConfig
-from gateway.proxy.control import MAX_LINE
+from gateway.proxy.control import MAX_LINE, hears
+from gateway.proxy.pinning import Listed, confirmation, parts
 
 ASK_TIMEOUT = 1.0
 READY_TIMEOUT = 20.0
@@ -110,6 +111,29 @@ class Fleet:
         """Whether the public port answers with at least one worker, and is meant to."""
         return not self._stopping and any(slot.ready.is_set() for slot in self._slots)
 
+    async def pin(self, listed: Listed) -> None:
+        """Let all workers keep these users on v2; who has this listing already is told that it still stands."""
+        await asyncio.gather(*(self._pin(slot, listed) for slot in self._slots))
+
+    async def pinned(self, user_id: str) -> bool:
+        """Whether a worker keeps this user on v2."""
+        asking = (self._ask(slot, {"op": "pinned", "user": user_id}) for slot in self._slots)
+        return any(answer is not None and answer.get("pinned") for answer in await asyncio.gather(*asking))
+
+    async def _pin(self, slot: WorkerProcess, listed: Listed) -> None:
+        answer = await self._ask(slot, confirmation(listed))
+        if answer is None or answer.get("version") == listed.version:
+            return
+        for part in parts(listed):
+            if await self._ask(slot, part) is None:
+                return  # its next answer will be another version, and then it gets all of it again
+
+    def _spread(self, source: WorkerProcess, user: object) -> None:
+        """Tell the other workers of a user whom one has just pinned; who does not read hears it from the listing."""
+        for slot in self._slots:
+            if slot is not source and slot.ready.is_set() and slot.writer is not None and hears(slot.writer):
+                slot.writer.write(json.dumps({"op": "pin", "user": user, "id": 0}).encode() + b"\n")
+
     # Processes -------------------------------------------------------------------------------------------------------
 
     async def _keep_running(self, slot: WorkerProcess) -> None:
@@ -161,6 +185,8 @@ class Fleet:
                     if slot.told is not self.config and slot.writer is not None:
                         slot.told = self.config
                         slot.writer.write(json.dumps(_reload(self.config) | {"id": 0}).encode() + b"\n")
+                elif message.get("event") == "pinned":
+                    self._spread(slot, message.get("user"))
                 elif isinstance(last := message.get("snapshot"), dict):
                     slot.last = last
                 elif (waiting := slot.answers.pop(int(str(message.get("id") or 0)), None)) and not waiting.done():

@@ -1,6 +1,7 @@
 """The gateway's settings: environment variables GATEWAY_*, overruled by options; one frozen, checked value."""
 
 import os
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -34,6 +35,17 @@ class GatewaySettings(BaseSettings):
         default="http://127.0.0.1:10000", description="the monolith: http://HOST:PORT, https://HOST or unix:/PATH"
     )
     v2: str = Field(default="http://127.0.0.1:8002", description="the new service, in the same forms")
+    v2_key: SecretStr | None = Field(
+        default=None,
+        description="service key by which v2 knows the gateway: sent as X-Service-Key with every request to v2, beside "
+        "whatever Authorization the client sends",
+    )
+    pins_max_age: float = Field(
+        default=600.0,
+        ge=0,
+        le=86_400,
+        description="seconds that users of running v2 jobs stay on v2 after v2 last listed its jobs; 0 pins nobody",
+    )
     flags: Path = Field(default=Path("flags/features.json"), description="flag file; followed while it changes")
     unleash_url: AnyHttpUrl | None = Field(
         default=None,
@@ -126,6 +138,13 @@ class GatewaySettings(BaseSettings):
         parse_upstream(value)
         return value
 
+    @field_validator("v2_key")
+    @classmethod
+    def _visible(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[!-~]{16,512}", value.get_secret_value()):
+            raise ValueError("must be 16 to 512 visible ASCII characters")
+        return value
+
     @field_validator("env_file")
     @classmethod
     def _readable(cls, value: Path | None) -> Path | None:
@@ -211,6 +230,8 @@ class GatewaySettings(BaseSettings):
             unleash_token=revealed(self.unleash_token),
             flags_max_age=self.flags_max_age,
             force_key=revealed(self.force_key),
+            v2_key=revealed(self.v2_key),
+            pins_max_age=self.pins_max_age,
         )
 
 

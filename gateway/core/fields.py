@@ -21,7 +21,7 @@ class Kind(IntEnum):
     HOP = auto()  # for one hop only
     FORWARDING = auto()  # says where a request came from: believed from trusted proxies alone
     SPOOFED = auto()  # looks like a forwarding field to readers that take '_' for '-'
-    OURS = auto()  # X-Gateway-*: only we may say so
+    OURS = auto()  # X-Gateway-*, X-Service-Key: only we may say so
     EXPLAIN = auto()
     FORCE = auto()  # signed; read here, never passed on
     VIA = auto()
@@ -51,6 +51,7 @@ _KNOWN: Final = {
     b"proxy-authentication-info": Kind.HOP,
     b"x-real-ip": Kind.FORWARDING,
     b"forwarded": Kind.FORWARDING,
+    b"x-service-key": Kind.OURS,
     b"x-gateway-explain": Kind.EXPLAIN,
     b"x-gateway-force": Kind.FORCE,
     b"via": Kind.VIA,
@@ -84,7 +85,7 @@ def _classify(key: bytes) -> Kind:
     if known is not None:
         return known
     plain = key.replace(b"_", b"-")
-    if plain.startswith(b"x-gateway-"):
+    if plain.startswith(b"x-gateway-") or _KNOWN.get(plain) is Kind.OURS:
         return Kind.OURS
     if plain.startswith(b"x-forwarded-") or _KNOWN.get(plain) is Kind.FORWARDING:
         return Kind.FORWARDING if plain == key else Kind.SPOOFED

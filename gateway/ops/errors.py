@@ -6,6 +6,7 @@ OpsError
 ├── IllegalMoveError      a stage that cannot follow the present one
 ├── ForbiddenOriginError  a web page of somebody else sent the request
 ├── TooManyStreamsError   more pages are open than the ops plane serves
+├── JobsUnavailableError  v2 does not say which jobs run, or does not end one
 └── RemoteError           a remote ops API could not be reached, or refused
 """
 
@@ -44,6 +45,12 @@ class TooManyStreamsError(OpsError):
     """More pages are open than the ops plane serves."""
 
     status = 503
+
+
+class JobsUnavailableError(OpsError):
+    """v2 is away, refuses the gateway's key, or does not know what it was asked."""
+
+    status = 502
 
 
 class RemoteError(OpsError):

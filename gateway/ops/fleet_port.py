@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from gateway.proxy.pinning import Listed
+
 
 class FleetPort(Protocol):
     """All proxy workers of this process's gateway."""
@@ -16,4 +18,12 @@ class FleetPort(Protocol):
 
     async def ready(self) -> bool:
         """Whether the public port answers with at least one worker."""
+        ...
+
+    async def pin(self, listed: Listed) -> None:
+        """Let all workers keep these users on v2; who has this listing already is told that it still stands."""
+        ...
+
+    async def pinned(self, user_id: str) -> bool:
+        """Whether a worker keeps this user on v2."""
         ...

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gateway.proxy.exchange import Exchange
 
 _BY_LENGTH, _BY_CHUNKS = Framing.LENGTH, Framing.CHUNKED
-_LEGACY = Backend.LEGACY
+_LEGACY, _V2 = Backend.LEGACY, Backend.V2
 
 
 def request_head(exchange: "Exchange") -> bytes:
@@ -23,6 +23,8 @@ def request_head(exchange: "Exchange") -> bytes:
         own += b"traceparent: 00-%b-%b-00\r\n" % (trace, trace[16:])
     if exchange.route.flag is not None and block.key is None:
         own += b"Idempotency-Key: %b\r\n" % request_id
+    if exchange.backend is _V2:
+        own += exchange.service.v2_lines
     return b"%b %b HTTP/1.1\r\n%b%b\r\n" % (exchange.method, exchange.target, block.lines, own)
 
 

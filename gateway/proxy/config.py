@@ -11,6 +11,7 @@ LIVE: Final = frozenset(
         "access_log",
         "api_key",
         "force_key",
+        "v2_key",
         "head_bytes",
         "target_bytes",
         "head_timeout",
@@ -53,6 +54,8 @@ class WorkerConfig:
     unleash_token: str = ""
     flags_max_age: float | None = None
     force_key: str = ""  # empty: force headers have no effect
+    v2_key: str = ""  # empty: v2 asks for none
+    pins_max_age: float = 600.0
 
     def to_json(self) -> str:
         """For the worker's standard input."""

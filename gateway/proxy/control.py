@@ -10,6 +10,13 @@ import socket
 from collections.abc import Callable
 
 MAX_LINE = 4 * 1024 * 1024
+MAX_UNHEARD = 65_536
+"""Bytes that may wait for the other end; what is worth less than its memory is then not sent."""
+
+
+def hears(writer: asyncio.StreamWriter) -> bool:
+    """Whether the other end reads what it is sent."""
+    return not writer.is_closing() and writer.transport.get_write_buffer_size() < MAX_UNHEARD
 
 
 class ControlChannel:
@@ -45,6 +52,13 @@ class ControlChannel:
         """Send a message; without an id it is an event, such as the last snapshot before the end."""
         if self._writer is not None and not self._writer.is_closing():
             self._writer.write(json.dumps(message).encode() + b"\n")
+
+    def offer(self, message: dict[str, object]) -> bool:
+        """Send an event that may be lost; False if it was, because the other end does not read."""
+        if self._writer is None or not hears(self._writer):
+            return False
+        self.tell(message)
+        return True
 
     async def close(self) -> None:
         """Flush and close."""

@@ -233,7 +233,7 @@ class Exchange:
         self.status = facts.line.status
         client = self.client
         if self.backend is _V2:
-            record_v2_answer(self, self.status)
+            record_v2_answer(self, self.status, self._decision.key)
         chunked = frames_by_chunks(self, facts, body=body)
         self._chunk_reply = chunked and body
         until_close = body and not chunked and facts.framing is not _BY_LENGTH
@@ -310,8 +310,7 @@ class Exchange:
 
     async def _resolve(self, error: GatewayError) -> None:
         """v2 broke off before it answered: if it says that it never accepted the job, legacy may have it."""
-        pool = self.service.pools[Backend.V2]
-        verdict = await inquire(pool.address, self.block.key or self.request_id, pool.tls)
+        verdict = await inquire(self.service.questions, self.block.key or self.request_id)
         self.service.meters.events.add(f"inquiry-{verdict}", Backend.V2)
         if self.finished:
             return

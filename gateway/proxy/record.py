@@ -3,7 +3,7 @@
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from gateway.core.decide import Backend, Reason
+from gateway.core.decide import UNCOUNTED, Backend
 from gateway.core.errors import Fault, GatewayError
 from gateway.observe.access_log import access_line
 
@@ -21,7 +21,7 @@ def record(exchange: "Exchange", reason: str) -> None:
     meters.bytes_out += exchange.sent
     backend = exchange.backend or "none"
     route = exchange.route.name
-    if reason != Reason.FORCED:  # a tester's request is no evidence about the users of a backend
+    if reason not in UNCOUNTED:
         meters.of(route, backend).record(exchange.status, seconds)
     if service.access_log.enabled:
         service.access_log.add(
@@ -45,10 +45,15 @@ def record_error(exchange: "Exchange", error: GatewayError) -> None:
         service.breaker.failure(service.clock.now)
 
 
-def record_v2_answer(exchange: "Exchange", status: int) -> None:
-    """Tell the breaker how v2 answered. Client errors are no failure of its."""
-    breaker = exchange.service.breaker
+def record_v2_answer(exchange: "Exchange", status: int, user: str | None) -> None:
+    """Tell the breaker how v2 answered; client errors are no failure of its. If it took the job, its user stays.
+
+    `user` is None on routes without a flag, which start no jobs.
+    """
+    service = exchange.service
     if status >= 500:
-        breaker.failure(exchange.service.clock.now)
-    else:
-        breaker.success()
+        service.breaker.failure(service.clock.now)
+        return
+    service.breaker.success()
+    if user is not None and status < 300:
+        service.pins.accepted(user)

@@ -20,7 +20,9 @@ from gateway.observe.access_log import AccessLog
 from gateway.observe.meters import Meters
 from gateway.proxy.address import parse_upstream
 from gateway.proxy.config import LIVE, WorkerConfig
+from gateway.proxy.pinning import Pinning
 from gateway.proxy.pool import Pool
+from gateway.proxy.question import Questions, service_key_line
 
 if TYPE_CHECKING:
     from gateway.proxy.server import ClientConnection
@@ -61,9 +63,12 @@ class Service:
         "loop",
         "meters",
         "name",
+        "pins",
         "pools",
+        "questions",
         "routes",
         "started_at",
+        "v2_lines",
     )
 
     def __init__(self, config: WorkerConfig, loop: asyncio.AbstractEventLoop, access_log: AccessLog) -> None:
@@ -92,10 +97,18 @@ class Service:
             Backend.LEGACY: Pool(self, Backend.LEGACY, parse_upstream(config.legacy)),
             Backend.V2: Pool(self, Backend.V2, parse_upstream(config.v2)),
         }
+        self.pins = Pinning(config.pins_max_age)
+        self._know(config.v2_key)
         # Ids are unguessable per worker and cheap per request: a random half and a counter.
         self._prefix = secrets.token_hex(8).encode("ascii")
         self._counter = secrets.randbits(32)
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def _know(self, v2_key: str) -> None:
+        """By which key v2 knows us, on requests that are passed on and on our own questions."""
+        pool = self.pools[Backend.V2]
+        self.v2_lines = service_key_line(v2_key) if v2_key else b""
+        self.questions = Questions(pool.address, pool.tls, v2_key)
 
     def reconfigure(self, config: WorkerConfig) -> None:
         """Go on with the LIVE values of `config`: requests in flight keep their route, connections their trusted hops.
@@ -107,6 +120,7 @@ class Service:
         self.force_key = config.force_key.encode()
         self.guards.keep(config.api_key, (*self.routes.routes, self.routes.unmatched))
         self.access_log.switch(on=config.access_log)
+        self._know(config.v2_key)
 
     def background(self, work: Coroutine[None, None, None]) -> None:
         """Run something that no connection waits for; it is kept from being collected until it is done."""

@@ -39,9 +39,9 @@ class Worker:
         self.service = Service(config, loop, AccessLog(sys.stderr.fileno(), enabled=config.access_log))
         self._sweeper = Sweeper(self.service)
         self._stop = asyncio.Event()
-        self._channel = ControlChannel(
-            {"snapshot": lambda _: self.snapshot(), "drain": self._drain_asked, "reload": self._reload}, self._stop.set
-        )
+        own = {"snapshot": lambda _: self.snapshot(), "drain": self._drain_asked, "reload": self._reload}
+        self._channel = ControlChannel(own | self.service.pins.operations(), self._stop.set)
+        self.service.pins.tell = lambda user: self._channel.offer({"event": "pinned", "user": user})
 
     async def run(self) -> bool:
         """Serve until told to drain; True if nothing was cut off."""
@@ -56,7 +56,7 @@ class Worker:
         server = await loop.create_server(lambda: ClientConnection(service), sock=self._listener, backlog=4096)
         await self._channel.open(self._control_socket)
         tasks = [
-            loop.create_task(follow((service.flags, service.kill))),
+            loop.create_task(follow((service.flags, service.kill, service.pins))),
             loop.create_task(self._channel.serve()),
         ]
         self._sweeper.start()
@@ -87,6 +87,7 @@ class Worker:
             "draining": service.draining,
             "killed": service.kill.engaged,
             "breaker": {"state": service.breaker.state, "opened": service.breaker.opened},
+            "pins": service.pins.snapshot(),
             "flags": {
                 "generation": None if flags.snapshot is None else flags.snapshot.generation,
                 "digest": None if flags.snapshot is None else flags.snapshot.digest,

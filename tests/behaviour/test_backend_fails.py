@@ -51,32 +51,44 @@ async def test_v2_down_falls_back_with_a_body_larger_than_the_prefix(tmp_path: P
         assert legacy.seen[0].body == body
 
 
-def _dies_then_says(status: bytes) -> Script:
+def _dies_then_says(status: bytes, outcome: bytes) -> Script:
     """A v2 that breaks off when it is given a job, and later answers what it knows of it."""
 
     async def script(backend: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen = await read_request(reader)
         backend.seen.append(seen)
-        if seen.line.startswith(b"GET /jobs?"):
-            writer.write(b"HTTP/1.1 %b X\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}" % status)
+        if seen.line.startswith(b"POST /jobs/disclaim?"):
+            fields = b"Content-Length: 2\r\nX-Key-Outcome: %b\r\nConnection: close" % outcome
+            writer.write(b"HTTP/1.1 %b X\r\n%b\r\n\r\n{}" % (status, fields))
 
     return script
 
 
 async def test_v2_that_broke_off_and_never_accepted_the_job_leaves_it_to_legacy(tmp_path: Path) -> None:
-    legacy, v2 = Backend(), Backend(script=_dies_then_says(b"404"))
+    legacy, v2 = Backend(), Backend(script=_dies_then_says(b"404", b"never-accepted"))
     async with legacy.running(), v2.running(), gateway(tmp_path, legacy, v2) as running:
         answer = answers(await running.send(JOB))[-1]
         assert (answer.status, answer.values("x-gateway-backend")) == (200, [b"legacy"])
         key = v2.seen[0].values("idempotency-key")[0]
-        assert v2.seen[1].line == b"GET /jobs?idempotency_key=%b HTTP/1.1" % key
+        assert v2.seen[1].line == b"POST /jobs/disclaim?idempotency_key=%b HTTP/1.1" % key
         assert [(seen.body, seen.values("idempotency-key")) for seen in legacy.seen] == [(b'{"user_id":"u"}', [key])]
         assert running.service.meters.events.counts[("inquiry-never", "v2")] == 1
 
 
-@pytest.mark.parametrize(("status", "outcome"), [(b"200", "accepted"), (b"500", "unknown"), (b"abc", "unknown")])
-async def test_v2_that_broke_off_and_may_have_the_job_keeps_it(tmp_path: Path, status: bytes, outcome: str) -> None:
-    legacy, v2 = Backend(), Backend(script=_dies_then_says(status))
+@pytest.mark.parametrize(
+    ("status", "said", "outcome"),
+    [
+        (b"200", b"accepted", "accepted"),
+        (b"200", b"", "unknown"),
+        (b"404", b"", "unknown"),  # a proxy's, or a v2 that does not know the question
+        (b"500", b"never-accepted", "unknown"),
+        (b"abc", b"accepted", "unknown"),
+    ],
+)
+async def test_v2_that_broke_off_and_may_have_the_job_keeps_it(
+    tmp_path: Path, status: bytes, said: bytes, outcome: str
+) -> None:
+    legacy, v2 = Backend(), Backend(script=_dies_then_says(status, said))
     async with legacy.running(), v2.running(), gateway(tmp_path, legacy, v2) as running:
         answer = answers(await running.send(JOB))[-1]
         assert answer.status == 502
@@ -85,7 +97,7 @@ async def test_v2_that_broke_off_and_may_have_the_job_keeps_it(tmp_path: Path, s
 
 
 async def test_a_job_too_long_to_keep_is_an_unknown_outcome_and_never_sent_again(tmp_path: Path) -> None:
-    legacy, v2 = Backend(), Backend(script=_dies_then_says(b"404"))
+    legacy, v2 = Backend(), Backend(script=_dies_then_says(b"404", b"never-accepted"))
     body = b'{"user_id":"u","conversations":"' + b"x" * 100_000 + b'"}'
     request = b"POST /flagged HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
     async with legacy.running(), v2.running(), gateway(tmp_path, legacy, v2) as running:

@@ -115,10 +115,9 @@ async def test_legacy_serves_when_v2s_certificate_is_refused(tmp_path: Path, goo
 
 
 async def test_v2_is_asked_about_a_lost_job_over_tls_too(tmp_path: Path, good: Certificate) -> None:
-    v2 = Backend(reply=b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+    v2 = Backend(reply=b"HTTP/1.1 404 Not Found\r\nX-Key-Outcome: never-accepted\r\nContent-Length: 0\r\n\r\n")
     async with v2.running(tls=good.server), gateway(tmp_path, v2, url(v2), ca_file=good.file) as running:
-        pool = running.service.pools[list(running.service.pools)[1]]
-        assert await inquire(pool.address, b"key", pool.tls, settle=0.0) is Verdict.NEVER
+        assert await inquire(running.service.questions, b"key") is Verdict.NEVER
 
 
 def test_a_tunnel_over_tls_ends_when_either_side_does(tmp_path: Path, good: Certificate) -> None:

@@ -1,5 +1,7 @@
 """A fleet of proxy workers for tests: says what it is told to."""
 
+from gateway.proxy.pinning import Listed
+
 EXPOSITION = b"""# TYPE gateway_requests_total counter
 gateway_requests_total{backend="legacy",route="process-full",status_class="2xx"} 90.0
 gateway_requests_total{backend="legacy",route="process-full",status_class="5xx"} 1.0
@@ -11,10 +13,11 @@ gateway_decisions_total{backend="v2",flag="another",reason="percentage-in"} 7.0
 
 
 class StandInFleet:
-    """Two workers at one generation; `is_ready` can be turned off."""
+    """Two workers at one generation; `is_ready` can be turned off. `told` are the listings that it was given."""
 
     def __init__(self) -> None:
         self.is_ready = True
+        self.told: list[Listed] = []
 
     async def snapshots(self) -> list[dict[str, object]]:
         flags = {"generation": 1, "age": 0.04}
@@ -25,3 +28,9 @@ class StandInFleet:
 
     async def ready(self) -> bool:
         return self.is_ready
+
+    async def pin(self, listed: Listed) -> None:
+        self.told.append(listed)
+
+    async def pinned(self, user_id: str) -> bool:
+        return bool(self.told) and user_id in self.told[-1].users
