@@ -1,0 +1,109 @@
+"""Follows both pipelines as long as the gateway runs, one pass after another, and keeps what the passes brought.
+
+One follower per pipeline and gateway. When the database is down or refuses, the next pass waits longer and longer; what
+was missed meanwhile is read then. Counterparts: gateway.observe.follower (a pass), gateway.observe.job_metrics.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.observe.errors import ObserveError, SourceRefused
+from gateway.observe.evidence import Evidence
+from gateway.observe.follower import Follower, Pass
+from gateway.observe.job_ledger import JobLedger
+from gateway.observe.job_metrics import JobMetrics
+from gateway.observe.jobs import JobState, Pipeline
+from gateway.observe.stored import Source
+
+FOLLOW_SECONDS: Final = 3.0
+MAX_WAIT: Final = 60.0
+STUCK_SECONDS: Final = 1800.0
+"""An import is expected to be over after half an hour; an open job that is silent for so long counts as stuck."""
+
+
+@dataclass(slots=True)
+class Following:
+    """How the following of one pipeline goes: `read_at` is when it was last read to the end, Unix time."""
+
+    read_at: float | None = None
+    problem: str | None = None
+    failures: int = 0
+
+
+class Pipelines:
+    """Both followers over one source."""
+
+    def __init__(
+        self, source: Source, evidence: Evidence, *, patience: float = STUCK_SECONDS, interval: float = FOLLOW_SECONDS
+    ) -> None:
+        self._evidence = evidence
+        self._patience = patience
+        self._interval = interval
+        self._ledger = JobLedger(evidence.database, evidence.pseudonyms.of)
+        self._followers = [
+            Follower(pipeline, source, self._ledger, evidence.store, evidence.thread, patience=patience)
+            for pipeline in Pipeline
+        ]
+        self.metrics = JobMetrics()
+        self.following: Mapping[Pipeline, Following] = {pipeline: Following() for pipeline in Pipeline}
+        self.open: Mapping[tuple[str, JobState], int] = {}
+
+    async def run(self) -> None:
+        """Follow both for ever, each at its own pace. Never raises."""
+        async with asyncio.TaskGroup() as group:
+            for follower in self._followers:
+                group.create_task(self._follow(follower))
+
+    async def _follow(self, follower: Follower) -> None:
+        while True:
+            behind = await self.advance(follower)
+            await asyncio.sleep(0 if behind else self._wait(self.following[follower.pipeline]))
+
+    async def advance(self, follower: Follower) -> bool:
+        """One pass; True if there is more to do at once. Never raises."""
+        state, now = self.following[follower.pipeline], time.time()
+        try:
+            done = await follower.advance(now, self._evidence.collect)
+            self.open = await self._evidence.thread.run(lambda: self._ledger.open_jobs(now - self._patience))
+        except ObserveError as error:
+            state.failures = state.failures + 1 if not isinstance(error, SourceRefused) else 99
+            if str(error) != state.problem:
+                sys.stderr.write(f"{follower.pipeline}'s jobs cannot be followed: {error}\n")
+            state.problem = str(error)
+            self.metrics.follow_errors(follower.pipeline)
+            return False
+        if state.problem is not None:
+            sys.stderr.write(f"{follower.pipeline}'s jobs are followed again\n")
+        state.read_at, state.problem, state.failures = now, None, 0
+        self._count(follower.pipeline, done)
+        return done.behind
+
+    async def pass_over_all(self) -> None:
+        """One pass over each pipeline now, for whoever cannot wait. Never raises."""
+        for follower in self._followers:
+            await self.advance(follower)
+
+    def _wait(self, state: Following) -> float:
+        return min(MAX_WAIT, self._interval * 2.0 ** min(state.failures, 10))
+
+    def _count(self, pipeline: Pipeline, done: Pass) -> None:
+        metrics = self.metrics
+        metrics.accepted(pipeline, done.accepted)
+        for job in done.profiles:
+            metrics.first_profile(job)
+        for job in done.callbacks:
+            metrics.callback(job)
+        for one in done.settled:
+            metrics.ended(one)
+
+    def running(self) -> dict[str, int]:
+        """Open jobs by pipeline, stuck ones left out."""
+        counts = {str(pipeline): 0 for pipeline in Pipeline}
+        for (pipeline, state), count in self.open.items():
+            if state is not JobState.STUCK:
+                counts[pipeline] += count
+        return counts
