@@ -6,7 +6,7 @@ Counterpart: nothing else in this room reads the environment.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -121,6 +121,24 @@ class Settings(BaseSettings):
     model_retries: int = Field(
         default=4, ge=0, le=10, description="the SDK's own retries of one call (429, 529, 5xx, no connection)"
     )
+    model_batches: Literal["never", "always", "auto"] = Field(
+        default="never",
+        description="ask for facts in Message Batches, at half the price, within minutes to hours: never, always, or "
+        "auto (from V2_MODEL_BATCH_FROM chunks on); Bedrock has none, so there auto means never",
+    )
+    model_batch_from: int = Field(default=500, ge=1, description="chunks of an import from which auto takes batches")
+    model_batch_requests: int = Field(default=1000, ge=10, le=100_000, description="most questions in one batch")
+    model_batch_wait_seconds: float = Field(
+        default=3600.0,
+        ge=0,
+        description="longest wait for an import's batches; what they have not answered then is asked by single calls",
+    )
+    model_batch_poll_seconds: float = Field(
+        default=60.0, gt=0, description="longest time between two looks at a batch; the first ones are closer together"
+    )
+    model_batch_doubt_seconds: float = Field(
+        default=60.0, ge=0, description="how long a batch is looked for whose submission was never answered"
+    )
     memory_headroom_mb: int = Field(
         default=256, ge=0, description="MiB that stay free: with less, one model call runs at a time"
     )
@@ -128,6 +146,7 @@ class Settings(BaseSettings):
     price_input: float = Field(default=1.0, ge=0, description="US dollars per million input tokens")
     price_output: float = Field(default=5.0, ge=0, description="US dollars per million output tokens")
     price_embedding: float = Field(default=0.02, ge=0, description="US dollars per million embedded tokens")
+    price_batch_share: float = Field(default=0.5, ge=0, le=1, description="share of these prices that a batch costs")
     prices_as_of: str = Field(default="2026-11-22", description="day on which these prices were looked up")
     budget_per_job: float = Field(
         default=0.0, ge=0, description="US dollars after which an import pays for nothing more and fails; 0 is no limit"
@@ -136,7 +155,9 @@ class Settings(BaseSettings):
         default=0.0, ge=0, description="US dollars that all imports together may spend on one day (UTC); 0 is no limit"
     )
     running_imports: int = Field(default=5, ge=1, le=100, description="imports that run at once; others wait")
-    embedding_concurrency: int = Field(default=5, ge=1, le=50, description="embedding calls at once per import")
+    embedding_concurrency: int = Field(
+        default=5, ge=1, le=50, description="embedding calls at once, for all imports of this process together"
+    )
     request_timeout_seconds: float = Field(default=60.0, gt=0, description="limit of one database or Storage request")
     max_export_bytes: int = Field(default=5 * 1024 * MIB, ge=1, description="largest export that is downloaded")
     max_body_bytes: int = Field(
@@ -190,6 +211,17 @@ class Settings(BaseSettings):
     def _has_a_model(self) -> Self:
         if not self.use_bedrock and not (self.anthropic_api_key and self.anthropic_api_key.get_secret_value()):
             raise ValueError("ANTHROPIC_API_KEY: is needed unless USE_BEDROCK is set")
+        return self
+
+    @property
+    def legacy_import_seconds(self) -> int:
+        """How long the monolith's import may be silent and still counts as running."""
+        return round(self.legacy_import_minutes * 60)
+
+    @model_validator(mode="after")
+    def _has_batches(self) -> Self:
+        if self.use_bedrock and self.model_batches == "always":
+            raise ValueError("V2_MODEL_BATCHES: Bedrock has no Message Batches; choose never, or auto for both")
         return self
 
     @property

@@ -193,5 +193,5 @@ def test_health_readiness_and_metrics_describe_the_process(service: RunningServi
     assert set(health.json()["processors"].values()) == {"ok"}
     assert service.http.get("/ready").json() == {"ready": True, "database": "ok", "stopping": False}
     text = service.http.get("/metrics").text
-    assert 'v2_build_info{build="dev",version="2.0"} 1.0' in text
+    assert 'v2_build_info{build="dev",version="2.1"} 1.0' in text
     assert "v2_runs_accepted_total" in text

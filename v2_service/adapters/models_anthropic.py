@@ -13,7 +13,7 @@ from anthropic.types.message_create_params import MessageCreateParamsNonStreamin
 
 from v2_service.adapters.limiter import Limiter, PacedHttp
 from v2_service.adapters.prompt import framed, parsed, repair_turn
-from v2_service.contract import ModelReply, ModelRequest, Outcome, Usage
+from v2_service.contract import JsonObject, ModelReply, ModelRequest, Outcome, Usage
 from v2_service.errors import ModelUnavailable
 from v2_service.settings import Settings
 
@@ -59,34 +59,34 @@ class AnthropicModels:
     """`contract.Models` over an SDK client."""
 
     def __init__(self, client: anthropic.AsyncAnthropic | anthropic.AsyncAnthropicBedrock, model: str) -> None:
-        self._client = client
-        self._model = model
+        self.client = client
+        self.model = model
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         """One turn. Raises ModelUnavailable."""
         try:
-            message = await self._client.messages.create(**message_params(request, self._model))
+            message = await self.client.messages.create(**message_params(request, self.model))
         except anthropic.APIStatusError as error:
             return _refused_call(error)
         except anthropic.APIConnectionError as error:
             raise ModelUnavailable("The language model cannot be reached.") from error
         except anthropic.AnthropicError as error:
             raise ModelUnavailable("The language model's client failed.", transient=False) from error
-        return reply_of(message, request)
+        return reply_of(message, request.schema)
 
     async def known(self) -> None:
         """Ask whether the model is there, which is free; Bedrock has no such question. Raises ModelUnavailable."""
-        if isinstance(self._client, anthropic.AsyncAnthropicBedrock):
+        if isinstance(self.client, anthropic.AsyncAnthropicBedrock):
             return
         try:
-            await self._client.with_options(max_retries=0).models.retrieve(self._model)
+            await self.client.with_options(max_retries=0).models.retrieve(self.model)
         except anthropic.APIStatusError as error:
             raise ModelUnavailable(f"The language model answered {error.status_code}.") from error
         except anthropic.AnthropicError as error:
             raise ModelUnavailable("The language model cannot be reached.") from error
 
     async def close(self) -> None:
-        await self._client.close()
+        await self.client.close()
 
 
 def message_params(request: ModelRequest, model: str) -> MessageCreateParamsNonStreaming:
@@ -107,7 +107,7 @@ def message_params(request: ModelRequest, model: str) -> MessageCreateParamsNonS
     }
 
 
-def reply_of(message: Message, request: ModelRequest) -> ModelReply:
+def reply_of(message: Message, schema: JsonObject) -> ModelReply:
     """The answer as a typed outcome."""
     usage = Usage(message.usage.input_tokens, message.usage.output_tokens, 1)
     text = "".join(block.text for block in message.content if block.type == "text")
@@ -115,7 +115,7 @@ def reply_of(message: Message, request: ModelRequest) -> ModelReply:
     if outcome is not Outcome.OK:
         said = text if outcome is Outcome.INVALID else ""
         return ModelReply(outcome, None, usage, f"the answer ended with {message.stop_reason}", said)
-    data, reason = parsed(text, request.schema)
+    data, reason = parsed(text, schema)
     if data is None:
         return ModelReply(Outcome.INVALID, None, usage, reason, text)
     return ModelReply(Outcome.OK, data, usage)

@@ -6,6 +6,7 @@ import anthropic
 
 from v2_service.adapters.limiter import Limiter, PacedHttp
 from v2_service.adapters.models_anthropic import AnthropicModels, new_direct_client
+from v2_service.adapters.models_batches import MessageBatches
 from v2_service.settings import Settings
 
 
@@ -27,3 +28,10 @@ def new_models(settings: Settings, limiter: Limiter) -> AnthropicModels:
     """The language model that the settings ask for."""
     client = new_bedrock_client(settings, limiter) if settings.use_bedrock else new_direct_client(settings, limiter)
     return AnthropicModels(client, settings.model_name)
+
+
+def new_batches(models: AnthropicModels) -> MessageBatches | None:
+    """The model's Message Batches; None on Bedrock, which has none."""
+    if isinstance(models.client, anthropic.AsyncAnthropicBedrock):
+        return None
+    return MessageBatches(models.client, models.model)

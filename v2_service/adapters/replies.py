@@ -59,6 +59,10 @@ class Remembering:
                 return len(self._known)
             after = str(rows[-1]["request_hash"])
 
+    def knows(self, request_hash: str) -> bool:
+        """Whether an answer is kept."""
+        return request_hash in self._known
+
     async def complete(self, request: ModelRequest) -> ModelReply:
         """The kept answer, or a new one, which is kept and charged before anybody sees it. Raises ModelUnavailable.
 

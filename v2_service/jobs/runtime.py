@@ -19,6 +19,7 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 
 from v2_service.adapters.runs import MAX_RETRIES
 from v2_service.errors import ServiceFailed
+from v2_service.jobs.batch_reading import settle_abandoned
 from v2_service.jobs.services import PIPELINE_VERSION, Services
 from v2_service.jobs.session import Gate
 from v2_service.jobs.workflow import execute
@@ -111,6 +112,7 @@ class Jobs(Gate):
                 if adopted:
                     say("silent runs submitted", {"runs": adopted})
                 await self.clear_away()
+                await settle_abandoned(self.services)
             except ServiceFailed as error:
                 say("silent runs not looked for", {"code": error.code}, logging.WARNING)
             await asyncio.sleep(self.services.settings.lease_seconds)

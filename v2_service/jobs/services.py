@@ -12,9 +12,11 @@ from v2_service.adapters.chunks import Chunks
 from v2_service.adapters.costs import Costs
 from v2_service.adapters.embeddings import BedrockEmbeddings, new_runtime
 from v2_service.adapters.limiter import new_limiter
-from v2_service.adapters.models_bedrock import new_models
+from v2_service.adapters.models_batches import MessageBatches
+from v2_service.adapters.models_bedrock import new_batches, new_models
 from v2_service.adapters.runs import Runs
 from v2_service.adapters.storage import Storage
+from v2_service.adapters.submissions import Submissions
 from v2_service.adapters.supabase import Rest, new_client
 from v2_service.adapters.web_app import WebApp, new_web_client
 from v2_service.contract import Embeddings, Notifier, Provider
@@ -23,7 +25,7 @@ from v2_service.settings import Settings
 
 # Names the order and meaning of the steps. A change gives unfinished runs a fresh start under the new order, with their
 # paid answers kept; without a change a resumed run would meet steps that it does not know.
-PIPELINE_VERSION = "2.0"
+PIPELINE_VERSION = "2.1"
 
 
 def utc_now() -> datetime:
@@ -44,6 +46,8 @@ class Services:
     embeddings: Embeddings
     notifier: Notifier
     metrics: Metrics
+    submissions: Submissions
+    batches: MessageBatches | None
     now: Callable[[], datetime] = utc_now
 
     def spooled(self, run_id: str) -> Path:
@@ -74,4 +78,6 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             embeddings=embeddings,
             notifier=WebApp(web, settings),
             metrics=metrics,
+            submissions=Submissions(rest),
+            batches=new_batches(models),
         )

@@ -97,6 +97,10 @@ class Session:
         except dbos_error.DBOSMaxStepRetriesExceeded as error:
             raise error.errors[-1] from error
 
+    async def pause(self) -> None:
+        """The same place inside a step that waits for long and may be left at any time."""
+        await self._gate.between_steps()
+
     async def report(self, step: Step, progress: int, **counts: JsonValue) -> None:
         """Tell the run row, and through it the profile, how far we are."""
         await self.services.runs.report(self.lease, str(step), label_of(step), progress, counts)

@@ -16,6 +16,8 @@ from datetime import datetime
 from v2_service.contract import JsonObject
 from v2_service.errors import ServiceFailed, StaleRun
 from v2_service.jobs import ending, first_steps, full_steps
+from v2_service.jobs.batch_reading import settle_abandoned
+from v2_service.jobs.batches import answer_in_batches
 from v2_service.jobs.profile import Phase
 from v2_service.jobs.services import Services
 from v2_service.jobs.session import Gate, Session
@@ -57,6 +59,7 @@ async def carried_through(session: Session) -> str:
     try:
         return await steps(session)
     except StaleRun:
+        await settled_quietly(session.services)
         return STOPPED
     except ProcessingError as error:
         await ending.fail(session, error.code, str(error))
@@ -68,6 +71,14 @@ async def carried_through(session: Session) -> str:
         logging.getLogger("v2").exception("run stopped at a bug", extra={"fields": fields})
         await ending.fail(session, "internal_error", BUG_SENTENCE)
     return "failed"
+
+
+async def settled_quietly(services: Services) -> None:
+    """Cancel batches that nobody waits for any more; what cannot be done now is done by whoever clears away."""
+    try:
+        await settle_abandoned(services)
+    except ServiceFailed as error:
+        say("batches not settled", {"code": error.code}, logging.WARNING)
 
 
 async def steps(session: Session) -> str:
@@ -96,6 +107,8 @@ async def steps(session: Session) -> str:
 
 async def full_pass(session: Session, done: Results, size: int, medium: int, at: datetime) -> None:
     """Facts, MEMORY and final sections."""
+    # Not for its result: what batches answer is kept, so the extraction below asks only what is left.
+    await session.step(Step.EXTRACT, lambda: answer_in_batches(session, medium, at), part=":batches")
     batches: list[JsonObject] = []
     for start in range(0, medium, size):
 

@@ -1,0 +1,207 @@
+"""A run's extraction in batches, at half the price: what they answer is kept as if each question had been asked alone.
+
+Theory of operation. Rounds: every question without a kept answer goes into a batch of bounded size; a row in the
+database is there before the batch is, and gets its id after. Then the batches are waited for and read. What ended
+without an answer (errored, expired, canceled) is asked again in a smaller round. Whatever is left after the rounds,
+after the longest wait, or for lack of budget is not asked here: the extraction asks it by single calls, as without
+batches. So this is safe to repeat, and to leave at any point: a later execution goes on behind the last row.
+
+What remains: if the provider lists a batch only after `model_batch_doubt_seconds`, and the answer to its submission was
+lost, its questions are paid for twice. Counterpart: `batch_reading.py` looks at one batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from v2_service.adapters.models_batches import Accepted, MessageBatches, Refused
+from v2_service.adapters.replies import request_hash
+from v2_service.adapters.submissions import BEGUN, HASH_CHARACTERS, SETTLED, Submission, custom_id, new_id
+from v2_service.contract import JsonObject, ModelRequest, Usage
+from v2_service.errors import ModelUnavailable
+from v2_service.jobs.batch_reading import BatchReader
+from v2_service.jobs.session import Session
+from v2_service.observe import say
+from v2_service.processors import Step, extraction_request
+from v2_service.processors.batching import (
+    BatchLimits,
+    expected_tokens,
+    request_bytes,
+    wait_before,
+    wants_batches,
+    wants_round,
+)
+
+PAGE = 200
+# Encoding a body holds up the event loop, about 10 ms a megabyte.
+BATCH_BYTES = 4 * 1024 * 1024
+# After the longest wait a batch is cancelled; this long it may take to end, so that what it has answered is used.
+CANCEL_SECONDS = 300.0
+
+
+async def answer_in_batches(session: Session, total: int, at: datetime) -> JsonObject:
+    """Ask the facts of `total` medium chunks in batches, if the settings want that. Returns how many rounds were asked.
+
+    `at` is the moment with which undated chunks were stored. Raises StaleRun, StoreUnavailable, StoreRefused.
+    """
+    batches, settings = session.services.batches, session.services.settings
+    if batches is None or not wants_batches(settings.model_batches, total, settings.model_batch_from):
+        return {"rounds": 0}
+    return {"rounds": await Rounds(session, batches, total, at).all()}
+
+
+@dataclass(slots=True)
+class Pack:
+    """A batch that is being filled."""
+
+    limits: BatchLimits
+    questions: dict[str, ModelRequest] = field(default_factory=dict)
+    bytes: int = 0
+    upto: int = -1
+
+    def takes(self, request: ModelRequest) -> bool:
+        """Whether there is room for one more."""
+        room = self.bytes + request_bytes(request) <= self.limits.bytes
+        return not self.questions or (room and len(self.questions) < self.limits.requests)
+
+    def add(self, position: int, key: str, request: ModelRequest) -> None:
+        """Take a question by its hash."""
+        self.questions[key] = request
+        self.bytes += request_bytes(request)
+        self.upto = position
+
+
+class Rounds:
+    """The batches of one execution."""
+
+    def __init__(self, session: Session, batches: MessageBatches, total: int, at: datetime) -> None:
+        self._session = session
+        self._services = session.services
+        self._batches = batches
+        self._total = total
+        self._at = at
+        self._hashes: dict[str, str] = {}
+        self._open = 0
+
+    async def all(self) -> int:
+        """Round after round; returns how many."""
+        rows = await self._services.submissions.of_run(self._session.lease.run_id)
+        now = self._services.now()
+        wait = timedelta(seconds=self._services.settings.model_batch_wait_seconds)
+        self._deadline = min((row.begun_at for row in rows), default=now) + wait
+        number = max((row.round for row in rows), default=1)
+        after = max((row.upto for row in rows if row.round == number), default=-1)
+        while True:
+            submitted = await self._submit(number, after)
+            answered = await self._settle()
+            if not (submitted and answered) or self._late():
+                return number
+            left = await self._left()
+            if not wants_round(number + 1, left):
+                return number
+            say("batches leave questions", {"run_id": self._session.lease.run_id, "round": number, "left": left})
+            number, after = number + 1, -1
+
+    def _late(self, grace: float = 0.0) -> bool:
+        return self._services.now() > self._deadline + timedelta(seconds=grace)
+
+    async def _submit(self, number: int, after: int) -> bool:
+        """Submit what is open behind the position `after`. False when no more batches are to be had."""
+        limits = BatchLimits(self._services.settings.model_batch_requests, BATCH_BYTES)
+        pack, asked = Pack(limits), set[str]()
+        async for position, key, request in self._questions():
+            if key in asked or self._session.replies.knows(key):
+                continue
+            # Equal chunks give equal questions, which a batch takes once.
+            asked.add(key)
+            if position <= after:
+                continue
+            if not pack.takes(request):
+                if not await self._send(number, pack):
+                    return False
+                pack = Pack(limits)
+            pack.add(position, key, request)
+        return not pack.questions or await self._send(number, pack)
+
+    async def _left(self) -> int:
+        """How many questions have no answer yet."""
+        return len({key async for _, key, _ in self._questions() if not self._session.replies.knows(key)})
+
+    async def _questions(self) -> AsyncIterator[tuple[int, str, ModelRequest]]:
+        after = -1
+        while page := await self._services.chunks.medium(self._session.lease, after, PAGE):
+            for row in page:
+                request = extraction_request(row.chunk, self._at)
+                key = request_hash(request)
+                self._hashes[key[:HASH_CHARACTERS]] = key
+                yield row.chunk.position, key, request
+            after = page[-1].chunk.position
+
+    async def _send(self, number: int, pack: Pack) -> bool:
+        """One batch: noted, submitted, noted again."""
+        lease, settings = self._session.lease, self._services.settings
+        await self._session.pause()
+        if self._late():
+            return False
+        submission = Submission(
+            new_id(), lease.run_id, number, pack.upto, len(pack.questions), "", None, 0, self._services.now()
+        )
+        begun = await self._services.submissions.begin(
+            lease, submission, Step.EXTRACT, self._dollars(pack), settings.budget_per_job, settings.budget_per_day
+        )
+        if begun != BEGUN:
+            say("no budget for a batch", {"run_id": lease.run_id, "budget": begun})
+            return False
+        questions = {custom_id(submission.id, key): request for key, request in pack.questions.items()}
+        answer = await self._batches.submit(questions)
+        if isinstance(answer, Refused):
+            await self._services.submissions.forget(submission.id)
+            say("batch refused", {"run_id": lease.run_id, "reason": answer.reason}, logging.WARNING)
+            return False
+        if isinstance(answer, Accepted):
+            await self._services.submissions.submitted(submission.id, answer.batch_id)
+        fields = {"run_id": lease.run_id, "round": number, "requests": len(questions)}
+        say("batch submitted", {**fields, "sure": isinstance(answer, Accepted)})
+        return True
+
+    def _dollars(self, pack: Pack) -> float:
+        """What the batch is reckoned at."""
+        tokens = [expected_tokens(request) for request in pack.questions.values()]
+        usage = Usage(sum(given for given, _ in tokens), sum(said for _, said in tokens), len(tokens))
+        return self._session.prices.of(usage) * self._services.settings.price_batch_share
+
+    async def _settle(self) -> bool:
+        """Wait for the run's open batches and read them. False when some are given up."""
+        run_id, look = self._session.lease.run_id, 0
+        while waiting := [row for row in await self._services.submissions.of_run(run_id) if row.state != SETTLED]:
+            # Between two looks a stopping process leaves the run here, and a run that was stopped is noticed.
+            await self._session.pause()
+            await self._report(waiting)
+            try:
+                done = [await self._reader().advance(row, cancel=self._late()) for row in waiting]
+            except ModelUnavailable as error:
+                say("batches not seen", {"run_id": run_id, "transient": error.transient}, logging.WARNING)
+                if not error.transient:
+                    return False
+                done = []
+            if not all(done) or not done:
+                if self._late(CANCEL_SECONDS):
+                    return False
+                await asyncio.sleep(wait_before(look, self._services.settings.model_batch_poll_seconds))
+                look += 1
+        await self._session.replies.recall()
+        return True
+
+    def _reader(self) -> BatchReader:
+        return BatchReader(self._services, self._batches, self._hashes)
+
+    async def _report(self, waiting: list[Submission]) -> None:
+        """Tell that the run is alive, and what it waits for. Raises StaleRun."""
+        answered = await self._session.replies.recall()
+        questions = sum(row.requests for row in waiting)
+        counts = {"open": len(waiting), "questions": questions}
+        await self._session.report_within(Step.EXTRACT, min(answered, self._total), self._total, batches=dict(counts))
