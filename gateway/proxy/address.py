@@ -27,7 +27,10 @@ class Address:
 
 
 def parse_upstream(url: str) -> Address:
-    """`http://host:port`, `https://host`, `unix:/path/to/socket`. Raises ValueError with a sentence."""
+    """`http://host:port`, `https://host`, `unix:/path/to/socket`; a bare `host:port`, as platforms name their private
+    services, is http. Raises ValueError with a sentence."""
+    if _HOST_PORT.match(url):
+        url = f"http://{url}"
     if url.startswith("unix:"):
         path = url.removeprefix("unix:")
         path = "/" + path.lstrip("/")

@@ -72,6 +72,7 @@ def test_a_worker_gets_all_of_its_settings() -> None:
     [
         ("http://a:81", Address("a", 81)),
         ("http://a", Address("a", 80)),
+        ("legacy-1x2y:10000", Address("legacy-1x2y", 10000)),
         ("https://a.example", Address("a.example", 443, tls=True)),
         ("http://[::1]:81/", Address("::1", 81)),
         ("unix:/run/x.sock", Address(path="/run/x.sock")),
@@ -83,7 +84,7 @@ def test_a_backend_is_a_host_or_a_socket(url: str, address: Address) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "a:80", "ftp://a", "http://", "http://a/x", "http://u@a", "http://a?x", "unix:", "http://a:x"]
+    "url", ["", "a", "a:x", "ftp://a", "http://", "http://a/x", "http://u@a", "http://a?x", "unix:", "http://a:x"]
 )
 def test_anything_else_is_no_backend(url: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
