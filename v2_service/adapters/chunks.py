@@ -16,7 +16,7 @@ from v2_service.contract import Chunk, JsonValue, Tier
 from v2_service.errors import StoreRefused
 from v2_service.text import storable
 
-CHUNKING_VERSION = 1
+CHUNKING_VERSION = 2
 RECENT_DAYS = 180
 COLUMNS = (
     "id,tier,position,conversation_id,title,content,message_count,chunk_index,total_chunks,token_count,"

@@ -28,7 +28,7 @@ _TURNS = frozenset(
         *("start", "have", "has", "is", "are", "was", "were", "be", "been"),
     ]
 )
-_VALUE_OF = re.compile(r"^(?P<what>.*\bfavou?rite\b.*?)\s+(?:is|are|was|were)\s+", re.IGNORECASE)
+_VALUE_OF = re.compile(r"^(?P<what>.*\bfavou?rite\b.*?)(?:\s+(?:is|are|was|were)|:)\s+", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -104,7 +104,8 @@ def fact_key(fact: Fact) -> str:
     """What a fact is about, so that a later statement on the same thing is recognised.
 
     Names, events and decisions: their words. Statements: their words in any order and without negation or time, and for
-    "favourite X is Y" only the X. It recognises what it can without a model; the rest is merged when MEMORY is written.
+    "favourite X is Y" and "favourite X: Y" only the X. It recognises what it can without a model; the rest is merged
+    when MEMORY is written.
     """
     subject = unicodedata.normalize("NFKC", fact.subject).casefold()
     if fact.category in (Category.PREFERENCES, Category.BELIEFS):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from v2_service.contract import Chunk, Conversation, Message, Tier
 from v2_service.processors.labels import one_line, without_labels
@@ -22,6 +22,7 @@ from v2_service.processors.tokens import estimate_tokens
 _SPEAKERS = {"user": "User:", "assistant": "Assistant:"}
 _CUSTOM_INSTRUCTIONS_MARK = "[custom instructions]"
 _LABEL_TOKENS = 4
+_DAY_TOKENS = 9
 _HEADING_CHARACTERS = 200
 
 
@@ -29,7 +30,7 @@ _HEADING_CHARACTERS = 200
 class ChunkingSettings:
     """Sizes of the tiers. Tokens are estimated (see `tokens`); a change of any value needs a new `version` (S-93)."""
 
-    version: int = 1
+    version: int = 2
     target_tokens: int = 2000
     overlap_tokens: int = 200
     macro_characters: int = 5000
@@ -82,7 +83,9 @@ class ConversationChunker:
         text = render(conversation, _head(conversation.messages, self.settings.macro_characters))
         chunks = self._slices(conversation, Tier.MACRO, self._macro(text), times[0])
         chunks += [
-            self._make(conversation, Tier.MEDIUM, (index, len(pieces)), render(conversation, piece), when, new)
+            self._make(
+                conversation, Tier.MEDIUM, (index, len(pieces)), render(conversation, piece, when.date()), when, new
+            )
             for index, piece in enumerate(pieces)
             for when, new in [_first_new(piece, times)]
         ]
@@ -139,29 +142,31 @@ def split_messages(messages: Sequence[Message], settings: ChunkingSettings) -> l
     pieces: list[list[Span]] = []
     piece: list[Span] = []
     room = settings.target_tokens
+    label = _label_tokens(messages)
     for index, message in enumerate(messages):
         start = 0
         while start < len(message.text):
-            end, cost = cut_piece(message.text, start, max(room - _LABEL_TOKENS, 1))
+            end, cost = cut_piece(message.text, start, max(room - label, 1))
             # A scrap of a message at the end of a piece helps no reader: begin it in the next one.
             scrap = end < len(message.text) and room < settings.overlap_tokens and _has_new(piece)
             if not scrap:
                 piece.append(Span(index, start, end, start))
-                room -= _LABEL_TOKENS + cost
+                room -= label + cost
                 start = end
-            if scrap or start < len(message.text) or room <= _LABEL_TOKENS:
+            if scrap or start < len(message.text) or room <= label:
                 pieces.append(piece)
-                piece = _overlap(piece, messages, settings.overlap_tokens)
-                room = settings.target_tokens - _cost(piece, messages)
+                piece = _overlap(piece, messages, settings.overlap_tokens, label)
+                room = settings.target_tokens - _cost(piece, messages, label)
     if _has_new(piece):
         pieces.append(piece)
     return pieces
 
 
-def render(conversation: Conversation, spans: Sequence[Span]) -> str:
+def render(conversation: Conversation, spans: Sequence[Span], day: date | None = None) -> str:
     """The text of a piece: a heading with the title, then each message after its label.
 
-    Spans are verbatim, except that a line which looks like a label is quoted.
+    Spans are verbatim, except that a line which looks like a label is quoted. Messages of another day than `day` bear
+    their own: a talk goes on weeks later, and "tomorrow" means another day then.
     """
     title = one_line(conversation.title)
     heading = title if len(title) <= _HEADING_CHARACTERS else title[:_HEADING_CHARACTERS] + "…"
@@ -174,9 +179,20 @@ def render(conversation: Conversation, spans: Sequence[Span]) -> str:
             lines[-1] += text
             continue
         mark = f" {_CUSTOM_INSTRUCTIONS_MARK}" if message.source == "custom_instructions" else ""
-        lines.append(f"{_SPEAKERS[message.role]}{mark} {text}")
+        lines.append(f"{_day_mark(message, day)}{_SPEAKERS[message.role]}{mark} {text}")
         last = span.message
     return "\n".join(map(without_labels, lines))
+
+
+def _day_mark(message: Message, day: date | None) -> str:
+    written = message.created_at
+    return f"[{written:%Y-%m-%d}] " if day and written and written.date() != day else ""
+
+
+def _label_tokens(messages: Sequence[Message]) -> int:
+    """Tokens of a message's label, reckoned with a day if some message may bear one."""
+    days = {message.created_at and message.created_at.date() for message in messages}
+    return _LABEL_TOKENS if len(days) <= 1 else _LABEL_TOKENS + _DAY_TOKENS
 
 
 def _head(messages: Sequence[Message], characters: int) -> list[Span]:
@@ -190,11 +206,11 @@ def _head(messages: Sequence[Message], characters: int) -> list[Span]:
     return spans
 
 
-def _overlap(piece: list[Span], messages: Sequence[Message], budget: int) -> list[Span]:
+def _overlap(piece: list[Span], messages: Sequence[Message], budget: int, label: int) -> list[Span]:
     """The last sentences of a piece, to begin the next one with."""
     kept: list[Span] = []
     for span in reversed(piece):
-        budget -= _LABEL_TOKENS
+        budget -= label
         if budget <= 0:
             break
         start = tail_start(messages[span.message].text, span.start, span.end, budget)
@@ -211,8 +227,8 @@ def _has_new(piece: list[Span]) -> bool:
     return any(span.new < span.end for span in piece)
 
 
-def _cost(piece: list[Span], messages: Sequence[Message]) -> int:
-    return sum(_LABEL_TOKENS + estimate_tokens(messages[span.message].text[span.start : span.end]) for span in piece)
+def _cost(piece: list[Span], messages: Sequence[Message], label: int) -> int:
+    return sum(label + estimate_tokens(messages[span.message].text[span.start : span.end]) for span in piece)
 
 
 def _first_new(piece: list[Span], times: list[datetime]) -> tuple[datetime, int]:

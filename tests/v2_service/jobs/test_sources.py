@@ -21,6 +21,10 @@ from v2_service.jobs.sources import messages_of
             "[2024-05-01T10:00:00] user: Hello\n[2024-05-01T10:00:05] assistant: Hi\n[x] tool: {}\n",
             [Message("user", "Hello"), Message("assistant", "Hi")],
         ),
+        (
+            "# Trip\nUser: I fly tomorrow.\n[2024-05-04] User: I fly back tomorrow.",
+            [Message("user", "I fly tomorrow."), Message("user", "I fly back tomorrow.")],
+        ),
         ("User: ", []),
         ("no speaker at all", [Message("user", "no speaker at all")]),
         ("", []),

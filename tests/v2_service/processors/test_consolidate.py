@@ -56,6 +56,12 @@ def test_a_new_favourite_replaces_the_old_one() -> None:
     assert [one.subject for one in facts.items] == ["Favourite colour is green"]
 
 
+def test_a_favourite_is_recognised_in_either_form() -> None:
+    facts = merged(preference("favourite colour: blue", 1), preference("My favourite colour is green", 2))
+    assert [one.subject for one in facts.items] == ["My favourite colour is green"]
+    assert merged(preference("favourite colour: blue"), preference("favourite tea: blue")).total_count == 2
+
+
 def test_different_statements_stay_apart() -> None:
     facts = merged(preference("Likes tea"), preference("Likes coffee"), fact(Category.BELIEFS, "Likes tea"))
     assert facts.total_count == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -118,8 +119,15 @@ def test_what_the_chunks_claim_to_cover_is_the_conversation(talk: Conversation) 
     assert all(chunk.new_characters == 0 for chunk in found if chunk.tier is not Tier.MEDIUM)
 
 
-@given(talks)
-def test_no_chunk_costs_more_than_its_target_and_heading(talk: Conversation) -> None:
+@given(talks, st.lists(st.none() | st.integers(0, 3), min_size=12, max_size=12), st.booleans())
+def test_no_chunk_costs_more_than_its_target_and_heading(
+    talk: Conversation, days: list[int | None], dated: bool
+) -> None:
+    messages = tuple(
+        replace(message, created_at=None if day is None else NOW - timedelta(days=9 - day))
+        for message, day in zip(talk.messages, days, strict=False)
+    )
+    talk = replace(talk, messages=messages, created_at=NOW - timedelta(days=9) if dated else None)
     for chunk in tier(chunks(talk, settings=SMALL), Tier.MEDIUM):
         assert chunk.token_count <= SMALL.target_tokens + 12
 
@@ -161,6 +169,25 @@ def test_l_52_chunks_carry_the_time_their_own_text_begins() -> None:
     found = tier(chunks(Conversation("c", "T", start, messages), settings=SMALL), Tier.MEDIUM)
     assert found[0].created_at == start
     assert found[-1].created_at == start + timedelta(days=2)
+
+
+def test_a_message_of_another_day_than_its_chunk_bears_its_own() -> None:
+    first, later = datetime(2024, 5, 1, 9, tzinfo=UTC), datetime(2024, 5, 4, 9, tzinfo=UTC)
+    said = (
+        Message("user", "I fly tomorrow.", first),
+        Message("assistant", "Have fun.", first),
+        Message("user", "I fly back tomorrow.", later),
+        Message("assistant", "Welcome home."),
+    )
+    (chunk,) = tier(chunks(Conversation("c", "Trip", first, said)), Tier.MEDIUM)
+    assert chunk.created_at == first
+    assert chunk.content.split("\n") == [
+        "# Trip",
+        "User: I fly tomorrow.",
+        "Assistant: Have fun.",
+        "[2024-05-04] User: I fly back tomorrow.",
+        "Assistant: Welcome home.",
+    ]
 
 
 def test_an_undated_message_takes_the_time_before_it_and_never_now() -> None:

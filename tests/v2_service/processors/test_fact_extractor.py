@@ -118,19 +118,19 @@ def test_an_empty_answer_that_is_whole_is_covered() -> None:
 
 
 def test_l_61_a_chunk_whose_answer_was_cut_can_be_asked_in_halves() -> None:
-    lines = "\n".join(f"User: I like thing number {n} very much indeed." for n in range(100))
+    lines = "\n".join(f"[2024-05-04] User: I like thing number {n} very much." for n in range(100))
     halves = smaller_chunks(chunk(f"# T\n{lines}", 4000))
     assert halves is not None
     first, second = halves
     assert first.new_characters + second.new_characters == 4000
-    assert first.content.startswith("# T\nUser:")
-    assert second.content.startswith("# T\nUser:")
+    assert first.content.startswith("# T\n[2024-05-04] User:")
+    assert second.content.startswith("# T\n[2024-05-04] User:")
     assert first.content.removeprefix("# T\n") + second.content.removeprefix("# T\n") == lines
     assert abs(first.token_count - second.token_count) < 60
 
 
-@pytest.mark.parametrize("speaker", ["User", "Assistant"])
-def test_the_second_half_still_says_who_speaks(speaker: str) -> None:
+@pytest.mark.parametrize("speaker", ["User", "Assistant", "[2024-05-04] User", "[2024-05-04] Assistant"])
+def test_the_second_half_still_says_who_speaks_and_when(speaker: str) -> None:
     halves = smaller_chunks(chunk(f"# T\nUser: hi\n{speaker}: " + "A sentence of the same long answer. " * 60))
     assert halves is not None
     assert halves[1].content.startswith(f"# T\n{speaker}: A sentence")
