@@ -1,23 +1,26 @@
 """What a head's fields say about its message: framing, Host, connection options. Refuses what llhttp lets pass.
 
-One pass over the fields of a request or response; every refusal names its rule. The counterpart, which decides what
-travels on, is gateway.core.headers.
+One pass over the special fields of a request or response; every refusal names its rule. The counterpart, which decides
+what travels on, is gateway.core.headers.
 """
 
 import re
+from collections.abc import Iterable
 from enum import Enum, auto
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gateway.core.errors import (
+    ClientFault,
     ExpectationFailed,
     HeadTooLarge,
     MalformedRequest,
     MalformedResponse,
     NotImplementedHere,
 )
-from gateway.core.fields import SPELLINGS, Kind, kind_of
-from gateway.core.heads import Field, StatusLine, parse_fields
+from gateway.core.fields import Kind
+from gateway.core.heads import MAX_FIELDS, StatusLine
+from gateway.core.lines import FieldBlock, FieldLine, parsed_block
 
 # A member of an Enum class takes three times as long to look up as a global.
 _CONNECTION_FIELD = Kind.CONNECTION
@@ -29,7 +32,7 @@ _REQUEST_ID_FIELD = Kind.REQUEST_ID
 _TE_FIELD = Kind.TE
 _TRANSFER_ENCODING_FIELD = Kind.TRANSFER_ENCODING
 _UPGRADE_FIELD = Kind.UPGRADE
-_PLAIN = Kind.PLAIN
+MAX_RESPONSE_FIELDS: Final = 512
 _NO_OPTIONS: frozenset[bytes] = frozenset()
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}\Z")
 _HOST = re.compile(
@@ -52,7 +55,6 @@ class Framing(Enum):
 class RequestFacts(NamedTuple):
     """What the fields of one request say, apart from the request line."""
 
-    fields: list[Field]
     framing: Framing
     length: int
     host: bytes | None
@@ -67,13 +69,13 @@ class ResponseFacts(NamedTuple):
     """What the status line and fields of one response say; `framing` is before the request's method is considered."""
 
     line: StatusLine
-    fields: list[Field]
     framing: Framing
     length: int
     options: frozenset[bytes]
     keep_alive: bool
     has_date: bool
     has_request_id: bool
+    upgrade: bytes | None
 
 
 def valid_host(value: bytes) -> bool:
@@ -87,30 +89,32 @@ def tokens(value: bytes) -> list[bytes]:
     return [member for part in value.lower().split(b",") if (member := part.strip(b" \t"))]
 
 
-def read_request(block: bytes, minor: int) -> RequestFacts:
-    """Facts of a request's field block (which ends with the empty line) in HTTP/1.`minor`.
+def receive_request(block: FieldBlock | None, text: bytes, minor: int) -> tuple[FieldBlock, RequestFacts]:
+    """The fields of an HTTP/1.`minor` request and what they say; `block` is what usual_block made of their `text`.
 
-    Raises MalformedRequest, HeadTooLarge, NotImplementedHere, ExpectationFailed.
+    Nothing is refused without the parser's word. Raises MalformedRequest, HeadTooLarge, NotImplementedHere,
+    ExpectationFailed.
     """
+    if block is not None:
+        try:
+            return block, read_request(block.special, minor)
+        except ClientFault:
+            pass
     try:
-        fields = parse_fields(block)
+        block = parsed_block(text, MAX_FIELDS)
     except ValueError as error:
         raise MalformedRequest(f"The header fields are malformed: {error}.") from None
-    found: dict[Kind, list[bytes]] = {}
-    known = SPELLINGS.get
-    for name, value in fields:
-        kind = known(name) or kind_of(name)
-        if kind is not _PLAIN:
-            if kind in found:
-                found[kind].append(value)
-            else:
-                found[kind] = [value]
+    return block, read_request(block.special, minor)
+
+
+def read_request(special: Iterable[FieldLine], minor: int) -> RequestFacts:
+    """Facts of a request from its special lines. Raises as receive_request does."""
+    found = _by_kind(special)
     options = _options(found)
     framing, length = _request_framing(
         found.get(_CONTENT_LENGTH_FIELD, []), found.get(_TRANSFER_ENCODING_FIELD, []), minor
     )
     return RequestFacts(
-        fields,
         framing,
         length,
         _check_host(found.get(_HOST_FIELD, []), minor),
@@ -120,6 +124,17 @@ def read_request(block: bytes, minor: int) -> RequestFacts:
         b"te" in options and any(b"trailers" in tokens(value) for value in found.get(_TE_FIELD, ())),
         b"close" not in options and (minor == 1 or b"keep-alive" in options),
     )
+
+
+def _by_kind(special: Iterable[FieldLine]) -> dict[Kind, list[bytes]]:
+    found: dict[Kind, list[bytes]] = {}
+    for line in special:
+        kind = line.kind
+        if kind in found:
+            found[kind].append(line.value)
+        else:
+            found[kind] = [line.value]
+    return found
 
 
 def _options(found: dict[Kind, list[bytes]]) -> frozenset[bytes]:
@@ -188,20 +203,28 @@ def _check_expect(values: list[bytes], minor: int) -> bool:
     return True
 
 
-def read_response(line: StatusLine, block: bytes) -> ResponseFacts:
-    """Facts of a response's field block. Raises MalformedResponse on what two readers could frame differently."""
+def receive_response(block: FieldBlock | None, text: bytes, line: StatusLine) -> tuple[FieldBlock, ResponseFacts]:
+    """The fields of a response and what they say; `block` is what usual_block made of their `text`.
+
+    Nothing is refused without the parser's word. Raises MalformedResponse on what two readers could frame differently.
+    """
+    if block is not None:
+        try:
+            return block, read_response(line, block.special)
+        except MalformedResponse:
+            pass
     try:
-        fields = parse_fields(block, limit=512)
+        block = parsed_block(text, MAX_RESPONSE_FIELDS)
     except ValueError as error:
         raise MalformedResponse(f"The header fields are malformed: {error}.") from None
     except HeadTooLarge:
-        raise MalformedResponse("More than 512 header fields.") from None
-    found: dict[Kind, list[bytes]] = {}
-    known = SPELLINGS.get
-    for name, value in fields:
-        kind = known(name) or kind_of(name)
-        if kind is not _PLAIN:
-            found.setdefault(kind, []).append(value)
+        raise MalformedResponse(f"More than {MAX_RESPONSE_FIELDS} header fields.") from None
+    return block, read_response(line, block.special)
+
+
+def read_response(line: StatusLine, special: Iterable[FieldLine]) -> ResponseFacts:
+    """Facts of a response from its status line and special lines. Raises MalformedResponse."""
+    found = _by_kind(special)
     try:
         options = _options(found)
     except MalformedRequest as error:
@@ -211,13 +234,13 @@ def read_response(line: StatusLine, block: bytes) -> ResponseFacts:
     )
     return ResponseFacts(
         line,
-        fields,
         framing,
         length,
         options,
         b"close" not in options and (line.minor == 1 or b"keep-alive" in options),
         _DATE_FIELD in found,
         _REQUEST_ID_FIELD in found,
+        b", ".join(found[_UPGRADE_FIELD]) if _UPGRADE_FIELD in found else None,
     )
 
 

@@ -1,21 +1,25 @@
 """Which header fields travel on, in either direction, and which the gateway adds (RFC 9110 section 7.6).
 
-Order, case and multiplicity of all other fields stay as they are: fields are a list of pairs, never a dictionary.
+Order, case and multiplicity of all other fields stay as they are: a head's text is forwarded, less the lines that stay.
 """
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
 from gateway.core.errors import LoopDetected
-from gateway.core.fields import SPELLINGS, Kind, kind_of
+from gateway.core.fields import Kind
 from gateway.core.framing import Framing, RequestFacts, ResponseFacts, tokens, valid_host
+from gateway.core.lines import FieldLine
 
 # A Connection field must not be able to remove these (they frame, route or authenticate the message).
 _NEVER_NOMINATED = frozenset(
     b"host content-length content-type authorization cookie set-cookie x-forwarded-for x-forwarded-host "
     b"x-forwarded-proto forwarded via idempotency-key date expect".split()
 )
+# The fields of these names go anyway, so that their lines need not be looked for.
+_CUSTOMARY_OPTIONS = frozenset((b"keep-alive", b"upgrade", b"te", b"transfer-encoding"))
 # A member of an Enum class takes three times as long to look up as a global.
 _CONTENT_LENGTH_FIELD = Kind.CONTENT_LENGTH
 _EXPECT_FIELD = Kind.EXPECT
@@ -29,7 +33,6 @@ _ORIGIN_FIELD = Kind.ORIGIN
 _REQUEST_ID_FIELD = Kind.REQUEST_ID
 _TRACEPARENT_FIELD = Kind.TRACEPARENT
 _VIA_FIELD = Kind.VIA
-_PLAIN = Kind.PLAIN
 # Kinds that never travel on as they came: the gateway writes its own, or nobody may have them.
 _DROPPED = frozenset(
     (Kind.CONNECTION, Kind.UPGRADE, Kind.TE, Kind.HOP, Kind.TRANSFER_ENCODING, Kind.SPOOFED, Kind.OURS)
@@ -52,10 +55,43 @@ class Hop(NamedTuple):
     scheme: bytes = b"http"
 
 
-class RequestBlock(NamedTuple):
-    """The field lines that go to a backend with each request of one head block, without the per-request ones."""
+class Edits(NamedTuple):
+    """How the text of a head's fields is changed on its way through, as far as its special lines tell.
 
-    lines: bytes
+    `lines` are texts and what comes in their place, `nominated` lower-case names of further lines that stay here,
+    `front` and `own` what is added before and behind.
+    """
+
+    lines: list[tuple[bytes, bytes]]
+    nominated: frozenset[bytes]
+    front: bytes
+    own: bytes
+
+    def apply(self, text: bytes) -> bytes:
+        """The edited `text`: CR LF, then each line with its own, as in FieldBlock."""
+        for line, instead in self.lines:
+            # Of lines that are alike the last one goes, because it is the first one that counts.
+            before, _, behind = text.rpartition(line)
+            text = before + instead + behind
+        if self.nominated:
+            text = _without(text, self.nominated)
+        if self.front:
+            text = b"\r\n" + self.front + text[2:]
+        return text + self.own
+
+
+def _without(text: bytes, names: frozenset[bytes]) -> bytes:
+    lowered = text.lower()
+    if not any(b"\r\n%b:" % name in lowered for name in names):
+        return text
+    kept = [line for line in text[2:-2].split(b"\r\n") if line.partition(b":")[0].lower() not in names]
+    return b"\r\n".join([b"", *kept, b""])
+
+
+class RequestPassage(NamedTuple):
+    """What is done to a request whose special lines are known: edits for the backend, and what they say to us."""
+
+    edits: Edits
     request_id: bytes | None
     traced: bool
     key: bytes | None  # the client's own Idempotency-Key
@@ -65,8 +101,9 @@ class RequestBlock(NamedTuple):
     force: bytes | None = None  # X-Gateway-Force, unchecked
 
 
-def request_block(
+def request_passage(
     facts: RequestFacts,
+    special: Iterable[FieldLine],
     hop: Hop,
     minor: int,
     *,
@@ -74,7 +111,7 @@ def request_block(
     nameless: bytes,
     flagged: bool = False,
     peeked: bool = False,
-) -> RequestBlock:
+) -> RequestPassage:
     """The end-to-end fields of a request, and the gateway's own behind them.
 
     `authority` is that of an absolute-form target, which wins over Host (RFC 9112 section 3.2.2); `nameless` is the
@@ -83,34 +120,32 @@ def request_block(
     stands in Via.
     """
     named = authority or facts.host
-    host = named or nameless
-    parts: list[bytes] = [] if facts.host else [b"Host", b": ", host, b"\r\n"]
+    edits: list[tuple[bytes, bytes]] = []
     seen: dict[Kind, bytes] = {}
-    chain = _Chain()
-    nominated = facts.options - _NEVER_NOMINATED
-    known = SPELLINGS.get
-    for name, value in facts.fields:
-        kind = known(name) or kind_of(name)
-        if nominated and name.lower() in nominated:
-            continue
-        if kind is not _PLAIN:
-            if kind in _DROPPED:
-                continue
-            if kind is _FORWARDING_FIELD and (chain.add(name.lower(), value) or not hop.trusted_hops):
-                continue
-            if kind is _HOST_FIELD:
-                parts += (name, b": ", host, b"\r\n")
-                continue
+    chain = _NO_CHAIN
+    nominated = facts.options - _NEVER_NOMINATED - _CUSTOMARY_OPTIONS
+    for line in special:
+        kind = line.kind
+        if kind in _DROPPED or (nominated and line.name.lower() in nominated):
+            edits.append((line.text, b"\r\n"))
+        elif kind is _FORWARDING_FIELD:
+            if hop.trusted_hops and chain is _NO_CHAIN:
+                chain = _Chain()
+            if not hop.trusted_hops or chain.add(line.name.lower(), line.value):
+                edits.append((line.text, b"\r\n"))
+        elif kind is _HOST_FIELD:
+            if authority is not None:
+                edits.append((line.text, b"\r\n%b: %b\r\n" % (line.name, authority)))
+        elif kind is not _VIA_FIELD and _withheld(kind, line.value, seen, facts, flagged=flagged, peeked=peeked):
+            edits.append((line.text, b"\r\n"))
+        else:
             if kind is _VIA_FIELD:
-                _check_loop(value, hop.name)
-            elif _withheld(kind, value, seen, facts, flagged=flagged, peeked=peeked):
-                continue
-            seen[kind] = value
-        parts += (name, b": ", value, b"\r\n")
-    parts.append(_own_fields(facts, hop, chain, named, minor))
+                _check_loop(line.value, hop.name)
+            seen[kind] = line.value
+    front = b"" if facts.host else b"Host: %b\r\n" % (named or nameless)
     left = seen.get(_MAX_FORWARDS_FIELD, b"")
-    return RequestBlock(
-        b"".join(parts),
+    return RequestPassage(
+        Edits(edits, nominated, front, _own_fields(facts, hop, chain, named, minor)),
         seen.get(_REQUEST_ID_FIELD),
         _TRACEPARENT_FIELD in seen,
         seen.get(_IDEMPOTENCY_KEY_FIELD),
@@ -164,6 +199,9 @@ class _Chain:
         else:
             return False
         return True
+
+
+_NO_CHAIN = _Chain()
 
 
 def _check_loop(via: bytes, name: bytes) -> None:
@@ -221,22 +259,25 @@ def _quoted(value: bytes) -> bytes:
     return b'"%b"' % value.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
 
 
-def response_lines(facts: ResponseFacts, backend: bytes, received_by: bytes, *, framed: bool) -> bytes:
-    """Status line and end-to-end fields of a response; `framed` keeps Content-Length (else the framing is ours),
-    `received_by` is our pseudonym.
+def response_edits(
+    facts: ResponseFacts, special: Iterable[FieldLine], backend: bytes, received_by: bytes, *, framed: bool
+) -> Edits:
+    """What becomes of a response's fields; `framed` keeps Content-Length (else the framing is ours), `received_by` is
+    our pseudonym.
 
-    The caller adds Transfer-Encoding, Connection, Date, X-Request-Id and the empty line.
+    The caller adds the status line, Transfer-Encoding, Connection, Date, X-Request-Id and the empty line.
     """
-    line = facts.line
-    nominated = facts.options - _NEVER_NOMINATED
-    parts = [b"HTTP/1.1 %d %b\r\n" % (line.status, line.reason)]
-    known = SPELLINGS.get
-    for name, value in facts.fields:
-        kind = known(name) or kind_of(name)
-        if nominated and name.lower() in nominated:
-            continue
-        if kind is not _PLAIN and (kind in _DROPPED or (kind is _CONTENT_LENGTH_FIELD and not framed)):
-            continue
-        parts += (name, b": ", value, b"\r\n")
-    parts.append(b"Via: 1.%d %b\r\nX-Gateway-Backend: %b\r\n" % (line.minor, received_by, backend))
-    return b"".join(parts)
+    nominated = facts.options - _NEVER_NOMINATED - _CUSTOMARY_OPTIONS
+    edits = [
+        (line.text, b"\r\n")
+        for line in special
+        if (kind := line.kind) in _DROPPED
+        or (kind is _CONTENT_LENGTH_FIELD and not framed)
+        or (nominated and line.name.lower() in nominated)
+    ]
+    return Edits(edits, nominated, b"", _passed(facts.line.minor, received_by, backend))
+
+
+@lru_cache(maxsize=64)
+def _passed(minor: int, received_by: bytes, backend: bytes) -> bytes:
+    return b"Via: 1.%d %b\r\nX-Gateway-Backend: %b\r\n" % (minor, received_by, backend)

@@ -6,6 +6,7 @@ nothing of one message can leak into the next.
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -24,7 +25,7 @@ Field = tuple[bytes, bytes]
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ([^\x00-\x20\x7f]+) HTTP/([0-9])\.([0-9])\r\n")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?\r\n")
 # The usual case in one look: origin form, HTTP/1.1, nothing percent-encoded in the path.
-_USUAL_LINE = re.compile(rb"([A-Z]{3,7}) ((/[^\x00-\x20\x7f#\\?%]*)(?:\?[^\x00-\x20\x7f#\\]*)?) HTTP/1\.1\r\n")
+_USUAL_LINE = re.compile(rb"([A-Z]{3,7}) (/[^\x00-\x20\x7f#\\?%]*)(?:\?[^\x00-\x20\x7f#\\]*)? HTTP/1\.1\r\n")
 MAX_FIELDS = 128
 
 
@@ -38,12 +39,11 @@ class RequestLine(NamedTuple):
 
 
 class StatusLine(NamedTuple):
-    """RFC 9112 section 4."""
+    """RFC 9112 section 4; `text` is the line as it is sent on, without its CR LF."""
 
     minor: int
     status: int
-    reason: bytes
-    end: int
+    text: bytes
 
 
 class _FieldCollector:
@@ -72,19 +72,20 @@ def parse_request_line(head: bytes) -> RequestLine:
     return RequestLine(method, target, 0 if minor == b"0" else 1, found.end())
 
 
-def usual_request_line(head: bytes) -> tuple[bytes, bytes, bytes, int] | None:
-    """Method, target, path and the offset of the first field line, if the line is of the usual kind; else None, and
+def usual_request_line(head: bytes) -> tuple[bytes, bytes, int] | None:
+    """Method, path and the offset of the first field line, if the line is of the usual kind; else None, and
     parse_request_line and gateway.core.target decide what it is."""
     found = _USUAL_LINE.match(head)
-    return None if found is None or found[1] == b"CONNECT" else (found[1], found[2], found[3], found.end())
+    return None if found is None or found[1] == b"CONNECT" else (found[1], found[2], found.end())
 
 
-def parse_status_line(head: bytes) -> StatusLine:
-    """The status line at the start of `head`. Raises MalformedResponse."""
-    found = _STATUS_LINE.match(head)
+@lru_cache(maxsize=256)
+def parse_status_line(line: bytes) -> StatusLine:
+    """The status line `line`, with its CR LF. Raises MalformedResponse."""
+    found = _STATUS_LINE.fullmatch(line)
     if found is None:
         raise MalformedResponse("The status line is not 'HTTP/1.1 nnn reason'.")
-    return StatusLine(int(found[1]), int(found[2]), found[3] or b"", found.end())
+    return StatusLine(int(found[1]), int(found[2]), b"HTTP/1.1 %b %b" % (found[2], found[3] or b""))
 
 
 def parse_fields(block: bytes, *, limit: int = MAX_FIELDS) -> list[Field]:

@@ -15,17 +15,17 @@ _LEGACY, _V2 = Backend.LEGACY, Backend.V2
 
 
 def request_head(exchange: "Exchange") -> bytes:
-    """The head for the backend: request line, the client's block, and the ids that the client did not give."""
-    block, request_id = exchange.block, exchange.request_id
-    own = b"" if block.request_id else b"X-Request-Id: %b\r\n" % request_id
-    if not block.traced:
-        trace = request_id if block.request_id is None else exchange.service.next_id()
+    """The head for the backend: request line, the client's lines, and the ids that the client did not give."""
+    passage, request_id = exchange.passage, exchange.request_id
+    own = b"" if passage.request_id else b"X-Request-Id: %b\r\n" % request_id
+    if not passage.traced:
+        trace = request_id if passage.request_id is None else exchange.service.next_id()
         own += b"traceparent: 00-%b-%b-00\r\n" % (trace, trace[16:])
-    if exchange.route.flag is not None and block.key is None:
+    if exchange.route.flag is not None and passage.key is None:
         own += b"Idempotency-Key: %b\r\n" % request_id
     if exchange.backend is _V2:
         own += exchange.service.v2_lines
-    return b"%b %b HTTP/1.1\r\n%b%b\r\n" % (exchange.method, exchange.target, block.lines, own)
+    return b"%b%b%b\r\n" % (exchange.start, exchange.lines, own)
 
 
 def frames_by_chunks(exchange: "Exchange", facts: ResponseFacts, *, body: bool) -> bool:
@@ -35,8 +35,10 @@ def frames_by_chunks(exchange: "Exchange", facts: ResponseFacts, *, body: bool) 
     return body or facts.framing is _BY_CHUNKS
 
 
-def response_lines(exchange: "Exchange", facts: ResponseFacts, decision: Decision, *, chunked: bool) -> bytes:
-    """What the gateway adds to a response's own fields."""
+def response_lines(
+    exchange: "Exchange", facts: ResponseFacts, lines: bytes, decision: Decision, *, chunked: bool
+) -> bytes:
+    """What the gateway adds to a response's own `lines`."""
     own = b"" if facts.has_request_id else b"X-Request-Id: %b\r\n" % exchange.request_id
     if not facts.has_date:
         own += b"Date: %b\r\n" % exchange.service.clock.date
@@ -47,13 +49,13 @@ def response_lines(exchange: "Exchange", facts: ResponseFacts, decision: Decisio
     elif not exchange.minor:
         own += b"Connection: keep-alive\r\n"
     if exchange.route.notices and exchange.backend is _LEGACY:
-        own += _notices(exchange.route, facts)
-    if exchange.block.wants_decision:
+        own += _notices(exchange.route, lines)
+    if exchange.passage.wants_decision:
         own += b"X-Gateway-Decision: %b\r\n" % explanation(exchange.backend, decision)
     return own
 
 
-def _notices(route: Route, facts: ResponseFacts) -> bytes:
+def _notices(route: Route, lines: bytes) -> bytes:
     """That this answer comes from what is going away. What the backend itself says of it stands; links add up."""
-    said = {name.lower() for name, _ in facts.fields} - {b"link"}
+    said = {line.partition(b":")[0].lower() for line in lines.split(b"\r\n")} - {b"link"}
     return b"".join(line for name, line in route.notices if name not in said)

@@ -60,12 +60,13 @@ class Exchange:
         "_whole",
         "address",
         "backend",
-        "block",
         "client",
         "finished",
         "framing",
+        "lines",
         "method",
         "minor",
+        "passage",
         "received",
         "request_done",
         "request_id",
@@ -73,9 +74,9 @@ class Exchange:
         "route",
         "sent",
         "service",
+        "start",
         "started",
         "status",
-        "target",
         "tunnel",
         "upgrade",
         "upstream",
@@ -84,11 +85,11 @@ class Exchange:
     def __init__(self, client: "ClientConnection", received: Received) -> None:
         self.client = client
         self.service = client.service
-        self.method, self.target, _, self.minor, facts, self.block, self.route = received
+        self.method, _, self.minor, self.start, self.route, facts, _, self.passage, self.lines = received
         self.framing = facts.framing
         self.upgrade = facts.upgrade
         self.started = perf_counter()
-        self.request_id = self.block.request_id or self.service.next_id()
+        self.request_id = self.passage.request_id or self.service.next_id()
         self.upstream: UpstreamConnection | None = None
         self.backend: Backend | None = None
         self.address = ""  # the client's, where a limit needs it
@@ -239,7 +240,7 @@ class Exchange:
         until_close = body and not chunked and facts.framing is not _BY_LENGTH
         if until_close or self.service.draining or not self.request_done:
             client.closing = True
-        own = response_lines(self, facts, self._decision, chunked=chunked)
+        own = response_lines(self, facts, lines, self._decision, chunked=chunked)
         self.sent += len(first)
         client.transport.write(b"%b%b\r\n%b" % (lines, own, first))
 
@@ -270,9 +271,9 @@ class Exchange:
 
     def switch_protocols(self, facts: ResponseFacts, lines: bytes, rest: bytes) -> None:
         """101: from here on bytes pass untouched in both directions (RFC 9110 section 7.8)."""
-        protocol = b", ".join(value for name, value in facts.fields if name.lower() == b"upgrade")
+        protocol = facts.upgrade
         offered = self.upgrade is not None and protocol and set(tokens(protocol)) <= set(tokens(self.upgrade))
-        if not offered or self.upstream is None or not self.request_done:
+        if not offered or protocol is None or self.upstream is None or not self.request_done:
             raise MalformedResponse("The backend switched protocols without being asked.", Where.RESPONSE_HEAD)
         self.responded = True
         self.tunnel = Tunnel(self, self.upstream)
@@ -310,7 +311,7 @@ class Exchange:
 
     async def _resolve(self, error: GatewayError) -> None:
         """v2 broke off before it answered: if it says that it never accepted the job, legacy may have it."""
-        verdict = await inquire(self.service.questions, self.block.key or self.request_id)
+        verdict = await inquire(self.service.questions, self.passage.key or self.request_id)
         self.service.meters.events.add(f"inquiry-{verdict}", Backend.V2)
         if self.finished:
             return
@@ -345,7 +346,7 @@ class Exchange:
             date=self.service.clock.date,
             request_id=self.request_id,
             backend=self.backend,
-            origin=self.block.origin,
+            origin=self.passage.origin,
             body=has_body(self.method, error.status),
             close=client.closing,
             minor=self.minor,

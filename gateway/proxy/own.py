@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from gateway.core.errors import MalformedRequest
 from gateway.core.framing import Framing
-from gateway.core.headers import RequestBlock
 from gateway.core.problems import own_answer
 from gateway.proxy.reception import Received
 
@@ -36,10 +35,10 @@ def answer_last_hop(client: "ClientConnection", received: Received, head: bytes)
         _answer(client, received, 200, extra=(b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",))
 
 
-def one_hop_less(block: RequestBlock) -> RequestBlock:
-    """The block with Max-Forwards counted down."""
-    left = (block.max_forwards or 1) - 1
-    return block._replace(lines=_MAX_FORWARDS.sub(rb"\g<1>: %d\r" % left, block.lines), max_forwards=left)
+def one_hop_less(received: Received) -> Received:
+    """The request with Max-Forwards counted down."""
+    left = (received.passage.max_forwards or 1) - 1
+    return received._replace(lines=_MAX_FORWARDS.sub(rb"\g<1>: %d\r" % left, received.lines))
 
 
 def _answer(

@@ -1,15 +1,16 @@
 """Request heads of one client connection, read and turned into what goes to the backend.
 
-Clients repeat their fields from request to request, so the last block and what became of it are kept per connection:
-the same bytes on the same connection mean the same, and only the request line is read anew.
+Clients repeat their fields from request to request, so the last request is kept per connection: the same lines mean the
+same, and where only plain lines differ, what the special ones mean stays.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.core.errors import HeadTooLarge, TargetTooLong
-from gateway.core.framing import RequestFacts, read_request
-from gateway.core.headers import Hop, RequestBlock, request_block
-from gateway.core.heads import parse_request_line, usual_request_line
+from gateway.core.framing import RequestFacts, receive_request
+from gateway.core.headers import Hop, RequestPassage, request_passage
+from gateway.core.heads import MAX_FIELDS, parse_request_line, usual_request_line
+from gateway.core.lines import FieldBlock, usual_block
 from gateway.core.partial import PartialHead
 from gateway.core.routes import Handling, Route
 from gateway.core.target import parse_target
@@ -22,25 +23,25 @@ class Received(NamedTuple):
     """A checked request head and its route."""
 
     method: bytes
-    target: bytes  # as it is sent to the backend
     path: bytes  # decoded, for routing
     minor: int
-    facts: RequestFacts
-    block: RequestBlock
+    start: bytes  # the request line as it is sent to the backend, without CR LF
     route: Route
+    facts: RequestFacts
+    fields: FieldBlock  # as they came
+    passage: RequestPassage
+    lines: bytes  # CR LF, and the fields as they are sent to the backend
 
 
 class Reception:
     """Reads the heads of one connection."""
 
-    __slots__ = ("_memo", "_memo_block", "_memo_handling", "_service", "hop")
+    __slots__ = ("_last", "_service", "hop")
 
     def __init__(self, service: "Service", peer: bytes) -> None:
         self._service = service
         self.hop = Hop(service.name, peer, service.config.trusted_hops)
-        self._memo_block = b""
-        self._memo_handling = Handling.PASS
-        self._memo: tuple[RequestFacts, RequestBlock] | None = None
+        self._last: Received | None = None  # of the usual kind
 
     def check_unfinished(self, head: PartialHead, piece: bytes) -> None:
         """Refuse a head that is too large already or cannot become one; `piece` came last. Raises ClientFault."""
@@ -54,34 +55,66 @@ class Reception:
     def read(self, head: bytes) -> Received:
         """A complete head, with its empty line. Raises ClientFault."""
         self._check_size(head)
-        authority = None
         usual = usual_request_line(head)
-        if usual is not None:
-            method, target, path, end = usual
-            minor = 1
-        else:
-            method, raw, minor, end = parse_request_line(head)
-            target, path, authority = parse_target(method, raw)
-        service = self._service
-        route = service.routes.match(method, path)
-        block = head[end:]
-        handling = route.handling
-        if block == self._memo_block and self._memo and minor and authority is None and handling is self._memo_handling:
-            facts, lines = self._memo
-            return Received(method, target, path, minor, facts, lines, route)
-        facts = read_request(block, minor)
-        lines = request_block(
+        if usual is None:
+            return self._read_unusual(head)
+        method, path, end = usual
+        start, text = head[: end - 2], head[end - 2 : -2]
+        route = self._service.routes.match(method, path)
+        last = self._last
+        if last is None:
+            return self._interpret(method, path, 1, start, route, text, usual_block(text, MAX_FIELDS))
+        _, _, _, _, last_route, facts, fields, passage, lines = last
+        alike = last_route.handling is route.handling
+        if alike and text == fields.text:
+            return Received(method, path, 1, start, route, facts, fields, passage, lines)
+        block = usual_block(text, MAX_FIELDS)
+        if block is None or not alike or block.special != fields.special:
+            return self._interpret(method, path, 1, start, route, text, block)
+        self._last = received = Received(
+            method, path, 1, start, route, facts, block, passage, passage.edits.apply(text)
+        )
+        return received
+
+    def _read_unusual(self, head: bytes) -> Received:
+        method, raw, minor, end = parse_request_line(head)
+        target, path, authority = parse_target(method, raw)
+        start = b"%b %b HTTP/1.1" % (method, target)
+        route = self._service.routes.match(method, path)
+        text = head[end - 2 : -2]
+        return self._interpret(
+            method, path, minor, start, route, text, usual_block(text, MAX_FIELDS), authority, usual=False
+        )
+
+    def _interpret(
+        self,
+        method: bytes,
+        path: bytes,
+        minor: int,
+        start: bytes,
+        route: Route,
+        text: bytes,
+        block: FieldBlock | None,
+        authority: bytes | None = None,
+        *,
+        usual: bool = True,
+    ) -> Received:
+        fields, facts = receive_request(block, text, minor)
+        passage = request_passage(
             facts,
+            fields.special,
             self.hop,
             minor,
             authority=authority,
-            nameless=service.pools[route.backend].address.authority,
-            flagged=handling is Handling.DECIDE,
-            peeked=handling is not Handling.PASS,
+            nameless=self._service.pools[route.backend].address.authority,
+            flagged=route.handling is Handling.DECIDE,
+            peeked=route.handling is not Handling.PASS,
         )
-        if minor and authority is None and not facts.expects_continue:
-            self._memo_block, self._memo, self._memo_handling = block, (facts, lines), handling
-        return Received(method, target, path, minor, facts, lines, route)
+        lines = passage.edits.apply(fields.text)
+        received = Received(method, path, minor, start, route, facts, fields, passage, lines)
+        if usual and not facts.expects_continue:
+            self._last = received
+        return received
 
     def _check_size(self, head: bytes) -> None:
         config, size = self._service.config, len(head)

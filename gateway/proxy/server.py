@@ -171,17 +171,17 @@ class ClientConnection(asyncio.Protocol):
         if received.path == HEALTH_PATH:
             own.answer_health(self, received)
             return
-        left = received.block.max_forwards
+        left = received.passage.max_forwards
         if left is not None and received.method in (b"OPTIONS", b"TRACE"):
             if left == 0:
                 own.answer_last_hop(self, received, head)
                 return
-            received = received._replace(block=own.one_hop_less(received.block))
+            received = own.one_hop_less(received)
         self.closing = not received.facts.keep_alive
         self.exchange = exchange = Exchange(self, received)
         route = received.route
         if route.api_key or route.rate_limit:
-            fields, hop, service = received.facts.fields, self._reception.hop, self.service
+            fields, hop, service = received.fields.pairs(), self._reception.hop, self.service
             exchange.address = client_address(fields, hop.peer, hop.trusted_hops)
             try:
                 service.guards.check_head(route, fields, received.path, exchange.address, service.clock.now)

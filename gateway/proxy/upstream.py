@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, cast
 
 from gateway.core.chunked import ChunkedDecoder
 from gateway.core.errors import GatewayError, MalformedResponse, TruncatedResponse, UpstreamGone, Where
-from gateway.core.framing import Framing, ResponseFacts, has_body, read_response
-from gateway.core.headers import response_lines
-from gateway.core.heads import Field, parse_status_line
+from gateway.core.framing import Framing, ResponseFacts, has_body
+from gateway.core.heads import Field
 from gateway.core.partial import PartialHead
+from gateway.proxy.response_heads import ResponseHeads
 
 if TYPE_CHECKING:
     from gateway.proxy.exchange import Exchange
@@ -47,11 +47,10 @@ class UpstreamConnection(asyncio.Protocol):
 
     __slots__ = (
         "_decoder",
+        "_heads",
         "_interim",
         "_keep",
         "_left",
-        "_memo",
-        "_memo_head",
         "_partial",
         "_paused",
         "exchange",
@@ -76,8 +75,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._keep = False
         self._left = 0
         self._paused = False
-        self._memo_head = b""
-        self._memo: tuple[ResponseFacts, bytes] | None = None
+        self._heads = ResponseHeads(pool)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -128,7 +126,7 @@ class UpstreamConnection(asyncio.Protocol):
                     raise MalformedResponse("The answer is not HTTP/1.", Where.RESPONSE_HEAD)
                 self._partial = PartialHead(data)
                 return
-            facts, lines = self._head(data[:end])
+            facts, lines = self._heads.read(data[:end])
             data = data[end:]
             if facts.line.status >= 200 or facts.line.status == 101:
                 self._final(exchange, facts, lines, data)
@@ -139,22 +137,6 @@ class UpstreamConnection(asyncio.Protocol):
             exchange.interim(facts, lines)
             if not data:
                 return
-
-    def _head(self, head: bytes) -> tuple[ResponseFacts, bytes]:
-        """Facts and forwarded lines of a head. Backends repeat themselves, so the last head's are kept."""
-        if head == self._memo_head and self._memo is not None:
-            return self._memo
-        try:
-            line = parse_status_line(head)
-            facts = read_response(line, head[line.end :])
-        except MalformedResponse as error:
-            error.where = Where.RESPONSE_HEAD
-            raise
-        framed = facts.framing is _BY_LENGTH and line.status != 204 and line.status >= 200
-        hop_name = self.pool.service.name
-        self._memo_head = head
-        self._memo = facts, response_lines(facts, self.pool.backend.encode(), hop_name, framed=framed)
-        return self._memo
 
     def _final(self, exchange: "Exchange", facts: ResponseFacts, lines: bytes, rest: bytes) -> None:
         if facts.line.status == 101:

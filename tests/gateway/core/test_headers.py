@@ -1,13 +1,16 @@
 """Forwarding fields behind trusted proxies, and the memory of spellings; the rest stands in the case tables."""
 
 from gateway.core import fields
-from gateway.core.framing import read_request
-from gateway.core.headers import Hop, request_block
+from gateway.core.framing import receive_request
+from gateway.core.headers import Hop, request_passage
+from gateway.core.lines import usual_block
 
 
 def lines(block: bytes, *, peer: bytes = b"10.0.0.9", hops: int = 0) -> dict[bytes, bytes]:
-    facts = read_request(b"Host: a\r\n" + block + b"\r\n", 1)
-    found = request_block(facts, Hop(b"us", peer, hops), 1, authority=None, nameless=b"x").lines
+    text = b"\r\nHost: a\r\n" + block
+    fields, facts = receive_request(usual_block(text, 128), text, 1)
+    passage = request_passage(facts, fields.special, Hop(b"us", peer, hops), 1, authority=None, nameless=b"x")
+    found = passage.edits.apply(fields.text)
     return dict(line.split(b": ", 1) for line in found.split(b"\r\n") if line)
 
 
