@@ -42,7 +42,7 @@ if [[ -z "$base" ]]; then
     if ! buildah "${store[@]}" inspect --type image "$base" >/dev/null 2>&1; then
         [[ -x "$work/rootfs/usr/bin/python3" ]] ||
             debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm "$work/rootfs" \
-                "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" >"$work/debootstrap.log"
+                ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$work/debootstrap.log"
         scratch="$(buildah "${store[@]}" from scratch)"
         buildah "${store[@]}" add -q "$scratch" "$work/rootfs" / >/dev/null
         buildah "${store[@]}" commit -q "$scratch" "$base" >/dev/null
