@@ -11,6 +11,7 @@ import json
 import socket
 import sys
 import time
+from collections import deque
 from dataclasses import dataclass, field
 
 from gateway.observe.exposition import Exposition
@@ -23,6 +24,8 @@ READY_TIMEOUT = 20.0
 KEEP_INTERVAL = 1.0
 """Seconds between two looks at the counters, so that those of a worker that dies are not lost."""
 MAX_BACKOFF = 10.0
+MAX_LEFT = 64
+"""Answers with finished exchanges that came when nobody waited for them: late, or as a worker's last words."""
 
 Snapshot = dict[str, object]
 
@@ -53,6 +56,7 @@ class Fleet:
         self._slots = [WorkerProcess(number, listener) for number, listener in enumerate(listeners)]
         self._ids = itertools.count(1)
         self._exposition = Exposition()
+        self._left: deque[Snapshot] = deque(maxlen=MAX_LEFT)
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -106,6 +110,13 @@ class Fleet:
     async def exposition(self) -> bytes:
         """All metrics, summed over the workers, in Prometheus' text format."""
         return self._exposition.render(await self.snapshots())
+
+    async def fetch_decided(self) -> list[Snapshot]:
+        """What the workers have kept of finished exchanges since they were last asked (gateway.observe.decided)."""
+        answers = await asyncio.gather(*(self._ask(slot, {"op": "decided"}) for slot in self._slots))
+        left = [*self._left]
+        self._left.clear()
+        return [*left, *(answer for answer in answers if answer is not None)]
 
     async def ready(self) -> bool:
         """Whether the public port answers with at least one worker, and is meant to."""
@@ -189,8 +200,11 @@ class Fleet:
                     self._spread(slot, message.get("user"))
                 elif isinstance(last := message.get("snapshot"), dict):
                     slot.last = last
+                    self._left.append(message)
                 elif (waiting := slot.answers.pop(int(str(message.get("id") or 0)), None)) and not waiting.done():
                     waiting.set_result(message)
+                elif "decided" in message:
+                    self._left.append(message)
         except (ConnectionError, ValueError):
             pass  # a worker that was killed in the middle of a line
         for waiting in slot.answers.values():

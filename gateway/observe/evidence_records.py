@@ -20,8 +20,8 @@ _OF_DECISION: Final = ("flag", "bucket", "percentage", "generation", "reason")
 
 
 def request_record(one: Decided, user: str | None) -> Record:
-    """A finished exchange. `failed`: the decided side did not do its part, also if the other one then answered."""
-    fallback = one.answered not in ("", one.backend)
+    """A finished exchange. `failed`: the decided side did not do its part, also if another one then answered."""
+    fallback = one.went_to not in ("", one.backend)
     failed = fallback or one.status >= 500 or one.fault not in _BLAMELESS
     body: dict[str, object] = {
         "kind": "request",
@@ -32,7 +32,7 @@ def request_record(one: Decided, user: str | None) -> Record:
         "percentage": one.percentage,
         "generation": one.generation,
         "backend": one.backend,
-        "answered": one.answered,
+        "went_to": one.went_to,
         "reason": one.reason,
         "counted": one.reason in _DRAWN and user is not None,
         "failed": failed,

@@ -65,14 +65,14 @@ class EvidenceStore:
         return Page(self.epoch, self._pruned() + 1, int(str(newest[0][0])) if newest else 0, last, texts)
 
     def decision(self, user: str, backend: str, since: float, until: float) -> dict[str, object] | None:
-        """The latest request of a user that `backend` answered, begun between two moments."""
+        """The latest request of a user that went to `backend`, begun between two moments."""
         rows = self._database.read(
             "select body from evidence where kind = 'request' and user = ? and at between ? and ?"
             " order by at desc limit ?",
             (user, since, until, CANDIDATES),
         )
         requests: Iterable[dict[str, object]] = (json.loads(str(row[0])) for row in rows)
-        return next((one for one in requests if one["answered"] == backend), None)
+        return next((one for one in requests if one["went_to"] == backend), None)
 
     def prune(self, now: float) -> int:
         """Delete some of what is too old or too much; returns how many requests that were."""

@@ -56,6 +56,7 @@ class WorkerConfig:
     force_key: str = ""  # empty: force headers have no effect
     v2_key: str = ""  # empty: v2 asks for none
     pins_max_age: float = 600.0
+    evidence: bool = False  # whether finished exchanges of flagged routes are kept for the supervisor
 
     def to_json(self) -> str:
         """For the worker's standard input."""

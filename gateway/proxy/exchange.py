@@ -394,4 +394,4 @@ class Exchange:
 
     def _finish(self) -> None:
         self.finished = True
-        record(self, self._decision.reason)
+        record(self, self._decision)

@@ -1,19 +1,20 @@
 """Step 8 of the drawing: what is counted and logged of a finished exchange."""
 
-from time import perf_counter
+from time import perf_counter, time
 from typing import TYPE_CHECKING
 
-from gateway.core.decide import UNCOUNTED, Backend
+from gateway.core.decide import UNCOUNTED, Backend, Decision
 from gateway.core.errors import Fault, GatewayError
 from gateway.observe.access_log import access_line
+from gateway.observe.decided import Decided
 
 if TYPE_CHECKING:
     from gateway.proxy.exchange import Exchange
 
 
-def record(exchange: "Exchange", reason: str) -> None:
+def record(exchange: "Exchange", decision: Decision) -> None:
     """Count a finished exchange and write its line."""
-    service = exchange.service
+    service, reason = exchange.service, decision.reason
     seconds = perf_counter() - exchange.started
     meters = service.meters
     meters.in_flight -= 1
@@ -23,6 +24,8 @@ def record(exchange: "Exchange", reason: str) -> None:
     route = exchange.route.name
     if reason not in UNCOUNTED:
         meters.of(route, backend).record(exchange.status, seconds)
+    if service.decided.enabled and exchange.route.flag is not None:
+        _hand_over(exchange, decision, seconds)
     if service.access_log.enabled:
         service.access_log.add(
             access_line(
@@ -37,10 +40,36 @@ def record(exchange: "Exchange", reason: str) -> None:
         )
 
 
+def _hand_over(exchange: "Exchange", decision: Decision, seconds: float) -> None:
+    """Keep an exchange for the evidence, if it came as far as a decision."""
+    log = exchange.service.decided
+    fault = log.fault_of(exchange)
+    if decision.flag is None:
+        return
+    log.add(
+        Decided(
+            time() - seconds,
+            decision.flag,
+            decision.key,
+            decision.backend,
+            exchange.backend or "",
+            decision.reason,
+            decision.bucket,
+            decision.percentage,
+            decision.generation,
+            exchange.status,
+            seconds,
+            fault,
+        )
+    )
+
+
 def record_error(exchange: "Exchange", error: GatewayError) -> None:
     """Count what went wrong, and tell v2's breaker if it was v2's doing."""
     service = exchange.service
     service.meters.errors.add(exchange.backend or "none", error.where, error.fault, error.slug)
+    if exchange.route.flag is not None and service.decided.enabled and not exchange.finished:
+        service.decided.blame(exchange, error.fault)
     if exchange.backend is Backend.V2 and error.fault is Fault.UPSTREAM:
         service.breaker.failure(service.clock.now)
 

@@ -17,6 +17,7 @@ from gateway.core.errors import InternalError
 from gateway.core.guards import Guards
 from gateway.core.routes import parse_routes
 from gateway.observe.access_log import AccessLog
+from gateway.observe.decided import DecidedLog
 from gateway.observe.meters import Meters
 from gateway.proxy.address import parse_upstream
 from gateway.proxy.config import LIVE, WorkerConfig
@@ -55,6 +56,7 @@ class Service:
         "clients",
         "clock",
         "config",
+        "decided",
         "draining",
         "flags",
         "force_key",
@@ -77,6 +79,7 @@ class Service:
         self.access_log = access_log
         self.clock = Clock()
         self.meters = Meters()
+        self.decided = DecidedLog(enabled=config.evidence)
         self.routes = parse_routes(config.routes)
         self.name = config.name.encode("ascii")
         flags_path = Path(config.flags_path)

@@ -39,7 +39,12 @@ class Worker:
         self.service = Service(config, loop, AccessLog(sys.stderr.fileno(), enabled=config.access_log))
         self._sweeper = Sweeper(self.service)
         self._stop = asyncio.Event()
-        own = {"snapshot": lambda _: self.snapshot(), "drain": self._drain_asked, "reload": self._reload}
+        own = {
+            "snapshot": lambda _: self.snapshot(),
+            "decided": lambda _: self.service.decided.fetch(),
+            "drain": self._drain_asked,
+            "reload": self._reload,
+        }
         self._channel = ControlChannel(own | self.service.pins.operations(), self._stop.set)
         self.service.pins.tell = lambda user: self._channel.offer({"event": "pinned", "user": user})
 
@@ -65,7 +70,7 @@ class Worker:
         await self._stop.wait()
         clean = await drain(service, server, self._listener)
         self._sweeper.stop()
-        self._channel.tell({"event": "end", "snapshot": self.snapshot()})
+        self._channel.tell({"event": "end", "snapshot": self.snapshot()} | service.decided.fetch())
         for task in tasks:
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):

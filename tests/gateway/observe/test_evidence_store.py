@@ -11,8 +11,8 @@ from gateway.observe.errors import EvidenceUnusable
 from gateway.observe.evidence_store import EvidenceStore, Record
 
 
-def request(at: float, user: str = "u", answered: str = "v2") -> Record:
-    return Record(at, "request", user, {"kind": "request", "at": at, "answered": answered})
+def request(at: float, user: str = "u", went_to: str = "v2") -> Record:
+    return Record(at, "request", user, {"kind": "request", "at": at, "went_to": went_to})
 
 
 def numbers(store: EvidenceStore, after: int = 0, limit: int = 100) -> list[int]:
@@ -24,7 +24,7 @@ def test_records_are_numbered_and_read_in_pages(tmp_path: Path) -> None:
     assert store.append([request(1.0), request(2.0), request(3.0)]) == 3
     page = store.page(1, 1)
     assert (page.oldest, page.newest, page.next) == (1, 3, 2)
-    assert json.loads(page.records[0]) == {"seq": 2, "kind": "request", "at": 2.0, "answered": "v2"}
+    assert json.loads(page.records[0]) == {"seq": 2, "kind": "request", "at": 2.0, "went_to": "v2"}
     assert store.page(3, 10).records == []
     assert store.page(3, 10).next == 3
 
@@ -53,7 +53,7 @@ def test_no_more_is_kept_than_there_may_be(tmp_path: Path, monkeypatch: pytest.M
 
 def test_the_latest_request_that_a_side_answered_is_the_decision(tmp_path: Path) -> None:
     store = EvidenceStore(Database(tmp_path))
-    store.append([request(1.0), request(5.0), request(9.0), request(6.0, answered="legacy"), request(7.0, user="w")])
+    store.append([request(1.0), request(5.0), request(9.0), request(6.0, went_to="legacy"), request(7.0, user="w")])
     found = store.decision("u", "v2", 0.0, 8.0)
     assert found is not None
     assert found["at"] == 5.0
