@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
-from v2_service.adapters.runs import Claim, Request
-from v2_service.errors import KeyClosed, KeyInvalid, KeyReused, RetryRefused, RunUnknown, ServiceFailed
+from v2_service.adapters.runs import Claim, Request, Run
+from v2_service.errors import HandBackRefused, KeyClosed, KeyInvalid, KeyReused, RetryRefused, RunUnknown, ServiceFailed
 from v2_service.jobs.services import Services
 from v2_service.paths import StoragePath, storage_path, user_id
 from v2_service.text import storable_json
@@ -20,6 +20,10 @@ RETRY_REFUSALS = {
     "legacy": "The former service is importing for this user; this job can be retried when that is over.",
     "too_often": "This job was retried too often. Please start a new import.",
 }
+NO_JOB = "There is no such job."
+STOPPABLE = ("accepted", "running")
+# The monolith reads plain JSON alone.
+PACKED = (".zip", ".gz")
 COHORT = re.compile(r"[\w.:-]{1,64}")
 
 
@@ -28,6 +32,10 @@ class Queue(Protocol):
 
     async def submit(self, run_id: str) -> None:
         """Make sure that a run is worked on; again for the same run changes nothing."""
+        ...
+
+    async def submit_hand_back(self, run_id: str) -> None:
+        """Make sure that a stopped run is given to the monolith; again for the same run changes nothing."""
         ...
 
     async def resubmit(self, run_id: str, *, kept: bool) -> None:
@@ -96,11 +104,42 @@ class Desk:
         """
         retry = await self._services.runs.retry(run_id)
         if retry.verdict == "unknown":
-            raise RunUnknown("There is no such job.")
+            raise RunUnknown(NO_JOB)
         if retry.verdict in RETRY_REFUSALS:
             raise RetryRefused(RETRY_REFUSALS[retry.verdict])
         if retry.verdict == "accepted":
             await self._queue.resubmit(run_id, kept=retry.staged > 0)
+
+    async def hand_back(self, run_id: str) -> Run:
+        """Stop a running import between two steps and give it to the monolith; again it answers the first.
+
+        Raises RunUnknown, HandBackRefused (then the run goes on), StoreUnavailable, StoreRefused.
+        """
+        runs = self._services.runs
+        run = await runs.get(run_id)
+        if run is None:
+            raise RunUnknown(NO_JOB)
+        if run["status"] in STOPPABLE:
+            self._may_be_given_back(run)
+        begun = await self._services.hand_backs.begin(run_id)
+        if begun.verdict == "over":
+            raise HandBackRefused("already_over", f"The job is over already ({begun.status}): nothing was given back.")
+        if begun.status == "handing_back":
+            await self._queue.submit_hand_back(run_id)
+        after = await runs.get(run_id)
+        if after is None:
+            raise RunUnknown(NO_JOB)
+        return after
+
+    def _may_be_given_back(self, run: Run) -> None:
+        if self._services.settings.hand_back_url is None:
+            raise HandBackRefused(
+                "hand_back_unset", "V2_HAND_BACK_URL is not set: nobody is there to take the job. It goes on here."
+            )
+        if str(run["storage_path"] or "").lower().endswith(PACKED):
+            raise HandBackRefused(
+                "hand_back_unreadable", "The former service cannot read packed exports. The job goes on here."
+            )
 
     def _source(self, wanted: Wanted, user: str, name: str) -> tuple[StoragePath | None, bytes | None]:
         """Where the export is, or is to be stored with which content; neither for a refresh. A path wins."""

@@ -56,10 +56,13 @@ class ProcessFullAnswer(BaseModel):
     pipeline: str = "v2"
 
 
-class StopRequest(BaseModel):
-    """Why a run is stopped: `handed_back` when legacy does the import instead."""
+class HandBackAnswer(BaseModel):
+    """`status` is handing_back until the monolith has the import, then handed_back, or failed when it would not."""
 
-    status: Annotated[str, Field(pattern="^(cancelled|handed_back)$")] = "cancelled"
+    job_id: str
+    status: str
+    message: str
+    legacy_job_id: str | None
 
 
 class App:
@@ -142,15 +145,33 @@ async def job_events(request: Request, job_id: str) -> Response:
 
 
 @router.post("/jobs/{job_id}/cancel")
-async def cancel_job(request: Request, job_id: str, body: StopRequest | None = None) -> dict[str, object]:
-    """Stop a run between two steps. A run that is over stays as it is; the answer shows it."""
+async def cancel_job(request: Request, job_id: str) -> dict[str, object]:
+    """Stop a run between two steps. A run that is over, or on its way to the monolith, stays as it is."""
     runs = app_of(request).services.runs
-    status = (body or StopRequest()).status
-    stands = await runs.stop(known_form(job_id), status, "The import was stopped on request.")
+    stands = await runs.stop(known_form(job_id), "cancelled", "The import was stopped on request.")
     if stands is None:
         raise RunUnknown("There is no such job.")
     say("run stopped", {"run_id": job_id, "status": stands})
     return job_facts(await runs.get(job_id))
+
+
+@router.post("/jobs/{job_id}/hand-back", status_code=202)
+async def hand_back_job(request: Request, response: Response, job_id: str) -> HandBackAnswer:
+    """Stop a running import between two steps and give it to the monolith, exactly once.
+
+    202 while it is on its way, 200 once the monolith has it; sent again, it answers the first. 409 with a `code` when
+    the job is over already, or when there is nobody who could take it: then nothing was stopped.
+    """
+    run = await app_of(request).desk.hand_back(known_form(job_id))
+    status, job = str(run["status"]), run["legacy_job_id"]
+    response.status_code = 202 if status == "handing_back" else 200
+    say("hand-back asked for", {"run_id": job_id, "status": status})
+    return HandBackAnswer(
+        job_id=job_id,
+        status=status,
+        message=str(run["error_message"] or "The import was stopped; the former service is asked to take it."),
+        legacy_job_id=str(job) if job else None,
+    )
 
 
 @router.post("/jobs/{job_id}/retry")

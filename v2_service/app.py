@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
@@ -59,7 +60,10 @@ def _health(settings: Settings, jobs: Jobs) -> Health:
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestRefused)
-    return JSONResponse({"detail": error.sentence}, status_code=error.status)
+    body = {"detail": error.sentence}
+    if error.status == HTTPStatus.CONFLICT:
+        body["code"] = error.code
+    return JSONResponse(body, status_code=error.status)
 
 
 async def _failed(_: Request, error: Exception) -> JSONResponse:

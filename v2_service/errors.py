@@ -12,6 +12,7 @@ V2Error
 │   ├── KeyReused            409
 │   ├── KeyClosed            409
 │   ├── RetryRefused         409
+│   ├── HandBackRefused      409  `code` says why
 │   └── BodyTooLarge         413
 └── ServiceFailed            somebody we depend on; `transient` says whether trying again may help
     ├── StoreUnavailable     no answer, or a 5xx, from the database or Storage
@@ -29,9 +30,9 @@ V2Error
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-
-from v2_service.contract import Usage
+from types import MappingProxyType
 
 
 class V2Error(Exception):
@@ -101,6 +102,18 @@ class RetryRefused(RequestRefused):
     status = HTTPStatus.CONFLICT
 
 
+class HandBackRefused(RequestRefused):
+    """`reason` is the code that the answer gets: unset, over, or a form that the monolith cannot read."""
+
+    code = "hand_back_refused"
+    status = HTTPStatus.CONFLICT
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.args = (reason, sentence)
+        self.code = reason
+
+
 class BodyTooLarge(RequestRefused):
     code = "body_too_large"
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
@@ -139,10 +152,9 @@ class ExportTooLarge(ServiceFailed):
 
 
 class ModelUnavailable(ServiceFailed):
-    """`transient` is set per error: an overload may pass, a bad key will not. `usage` is what was paid in vain."""
+    """`transient` is set per error: an overload may pass, a bad key will not."""
 
     code = "model_unavailable"
-    usage = Usage()
 
     def __init__(self, sentence: str, transient: bool = True) -> None:
         super().__init__(sentence)
@@ -151,7 +163,10 @@ class ModelUnavailable(ServiceFailed):
 
 
 class EmbeddingsUnavailable(ModelUnavailable):
+    """`made` are the vectors that came before the failure, by the place of their text: they are paid for."""
+
     code = "embeddings_unavailable"
+    made: Mapping[int, Sequence[float]] = MappingProxyType({})
 
 
 class CallbackFailed(ServiceFailed):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from v2_service.adapters.runs import ACTIVE
 from v2_service.errors import CursorInvalid
 from v2_service.processors import Step, label_of
 
@@ -28,15 +29,14 @@ class Wanted(StrEnum):
     HANDED_BACK = "handed_back"
 
 
-OPEN_STATUSES = ("accepted", "running", "handing_back")
 ENDED_STATUSES = ("complete", "degraded", "failed", "cancelled", "handed_back")
 
 
 def statuses(wanted: Wanted) -> tuple[str, ...]:
     """Statuses of the runs that are wanted."""
     if wanted is Wanted.ALL:
-        return (*OPEN_STATUSES, *ENDED_STATUSES)
-    return OPEN_STATUSES if wanted is Wanted.RUNNING else (str(wanted),)
+        return (*ACTIVE, *ENDED_STATUSES)
+    return ACTIVE if wanted is Wanted.RUNNING else (str(wanted),)
 
 
 @dataclass(frozen=True, slots=True)

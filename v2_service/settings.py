@@ -174,6 +174,19 @@ class Settings(BaseSettings):
         description="a running import of the monolith that was silent for no longer keeps v2 from starting one of the "
         "same user; 0 looks for none",
     )
+    hand_back_url: str | None = Field(
+        default=None,
+        description="base address of the monolith, to which running imports can be given back; unset means they cannot",
+    )
+    hand_back_key: SecretStr | None = Field(
+        default=None, description="bearer key sent with that request, if it asks for one"
+    )
+    hand_back_timeout_seconds: float = Field(default=30.0, gt=0, description="limit of that request")
+    hand_back_settle_seconds: float = Field(
+        default=15.0,
+        ge=0,
+        description="how much longer its job row is waited for after a lost answer, before it is asked again",
+    )
     step_attempts: int = Field(
         default=5, ge=1, le=20, description="how often a step is tried when a service it needs is away"
     )
@@ -190,7 +203,7 @@ class Settings(BaseSettings):
         default=25.0, ge=0, description="time for running steps to finish after SIGTERM; runs resume at the next start"
     )
 
-    @field_validator("supabase_url", "anthropic_base_url", "bedrock_endpoint", "web_app_url")
+    @field_validator("supabase_url", "anthropic_base_url", "bedrock_endpoint", "web_app_url", "hand_back_url")
     @classmethod
     def _is_http(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
@@ -212,11 +225,6 @@ class Settings(BaseSettings):
         if not self.use_bedrock and not (self.anthropic_api_key and self.anthropic_api_key.get_secret_value()):
             raise ValueError("ANTHROPIC_API_KEY: is needed unless USE_BEDROCK is set")
         return self
-
-    @property
-    def legacy_import_seconds(self) -> int:
-        """How long the monolith's import may be silent and still counts as running."""
-        return round(self.legacy_import_minutes * 60)
 
     @model_validator(mode="after")
     def _has_batches(self) -> Self:

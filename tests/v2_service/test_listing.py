@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from v2_service.adapters.runs import ACTIVE
 from v2_service.errors import CursorInvalid
-from v2_service.listing import ENDED_STATUSES, OPEN_STATUSES, Place, Wanted, place, stage_of, statuses
+from v2_service.listing import ENDED_STATUSES, Place, Wanted, place, stage_of, statuses
 
 JOB = "6f1f6f0e-8d0c-4a3c-9f4e-0d5f1f7c2b11"
 
@@ -37,11 +38,11 @@ def test_what_is_no_cursor_is_refused(cursor: str) -> None:
 
 
 def test_running_means_every_job_that_is_not_over_and_all_means_all() -> None:
-    assert statuses(Wanted.RUNNING) == OPEN_STATUSES
+    assert statuses(Wanted.RUNNING) == ACTIVE
     assert {statuses(one) for one in Wanted if one not in (Wanted.ALL, Wanted.RUNNING)} == {
         (s,) for s in ENDED_STATUSES
     }
-    assert set(statuses(Wanted.ALL)) == {*OPEN_STATUSES, *ENDED_STATUSES}
+    assert set(statuses(Wanted.ALL)) == {*ACTIVE, *ENDED_STATUSES}
 
 
 def test_a_stage_is_a_label_that_a_person_can_read() -> None:

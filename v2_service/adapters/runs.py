@@ -15,12 +15,12 @@ from v2_service.contract import JsonObject, JsonValue
 from v2_service.settings import Settings
 
 PIPELINE = "v2"
-ACTIVE = ("accepted", "running")
+ACTIVE = ("accepted", "running", "handing_back")
 MAX_RETRIES = 8
 RUN_COLUMNS = (
     "id,user_id,pipeline,version,build,cohort,kind,status,step,progress,storage_path,idempotency_key,"
     "conversation_count,message_count,counts,coverage,drops,usage,cost,error_code,error_message,callback_outcome,"
-    "retries,created_at,started_at,updated_at,completed_at"
+    "retries,legacy_job_id,created_at,started_at,updated_at,completed_at"
 )
 Run = dict[str, JsonValue]
 
@@ -150,20 +150,20 @@ class Runs:
         rows = await self._rest.select("pipeline_runs", {"id": f"eq.{run_id}", "select": RUN_COLUMNS})
         return rows[0] if rows else None
 
-    async def silent(self, now: datetime) -> list[str]:
-        """Active runs whose worker let the lease run out, oldest first, at most 100."""
+    async def silent(self, now: datetime) -> list[tuple[str, str]]:
+        """Active runs whose worker let the lease run out, with their status, oldest first, at most 100."""
         moment = now.isoformat()
         rows = await self._rest.select(
             "pipeline_runs",
             {
                 "status": f"in.({','.join(ACTIVE)})",
                 "or": f"(lease_expires_at.is.null,lease_expires_at.lt.{moment})",
-                "select": "id",
+                "select": "id,status",
                 "order": "created_at",
                 "limit": "100",
             },
         )
-        return [str(row["id"]) for row in rows]
+        return [(str(row["id"]), str(row["status"])) for row in rows]
 
     async def report(self, lease: Lease, step: str, stage: str, progress: int, counts: Mapping[str, object]) -> int:
         """Step, progress (0-100, never backwards) and counts; returns the progress that stands."""

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -20,12 +20,16 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from v2_service.adapters.runs import MAX_RETRIES
 from v2_service.errors import ServiceFailed
 from v2_service.jobs.batch_reading import settle_abandoned
+from v2_service.jobs.hand_back import hand_back
 from v2_service.jobs.services import PIPELINE_VERSION, Services
 from v2_service.jobs.session import Gate
 from v2_service.jobs.workflow import execute
 from v2_service.observe import say
 
 QUEUE = "v2-imports"
+# Hand-backs wait for nobody's import.
+HAND_BACK_QUEUE = "v2-hand-backs"
+HAND_BACKS_AT_ONCE = 10
 POLL_SECONDS = 0.1
 RUNNING = "PENDING"
 ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
@@ -34,6 +38,8 @@ ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 MAX_WORKFLOWS = 5 + MAX_RETRIES
 CLEARED_AT_ONCE = 100
 ENDING_SECONDS = 10.0
+# A wait notices the end of the process after so long.
+PAUSE_SECONDS = 0.5
 # Longer than any import; a run that is resumed later fetches its export again.
 SPOOLED = timedelta(days=2)
 
@@ -57,18 +63,40 @@ class Jobs(Gate):
         A `silent` run whose workflow belongs to another worker gets a new workflow: that worker is dead, or will be
         fenced out. What this worker left unfinished itself, DBOS resumes.
         """
-        for number in range(MAX_WORKFLOWS):
-            workflow_id = workflow_name(run_id, number)
-            status = await DBOS.get_workflow_status_async(workflow_id)
+        names = [workflow_name(run_id, number) for number in range(MAX_WORKFLOWS)]
+        if not await self._started(QUEUE, import_workflow, run_id, names, silent=silent):
+            await self.services.runs.stop(run_id, "failed", "The import did not finish after several attempts.")
+
+    async def submit_hand_back(self, run_id: str, *, silent: bool = False) -> None:
+        """Make sure that a run that is handing_back is given to the monolith; again changes nothing."""
+        names = [hand_back_name(run_id, number) for number in range(MAX_WORKFLOWS)]
+        if not await self._started(HAND_BACK_QUEUE, hand_back_workflow, run_id, names, silent=silent):
+            errand = await self.services.hand_backs.take(run_id)
+            if errand is not None:
+                sentence = "The import could not be given back to the former service after several attempts."
+                await self.services.hand_backs.end(errand, "failed", None, sentence)
+
+    async def _started(
+        self,
+        queue: str,
+        workflow: Callable[[str], Coroutine[object, object, str]],
+        run_id: str,
+        names: Sequence[str],
+        *,
+        silent: bool,
+    ) -> bool:
+        """Whether one of the run's workflows goes on, the next one if need be; False when all names are used up."""
+        for name in names:
+            status = await DBOS.get_workflow_status_async(name)
             if status is None:
-                with SetWorkflowID(workflow_id):
-                    await DBOS.enqueue_workflow_async(QUEUE, import_workflow, run_id)
-                return
+                with SetWorkflowID(name):
+                    await DBOS.enqueue_workflow_async(queue, workflow, run_id)
+                return True
             orphaned = silent and status.status == RUNNING and status.executor_id != self.services.settings.executor_id
             if status.status not in ENDED and not orphaned:
-                return
-        say("run given up", {"run_id": run_id, "workflows": MAX_WORKFLOWS}, logging.ERROR)
-        await self.services.runs.stop(run_id, "failed", "The import did not finish after several attempts.")
+                return True
+        say("run given up", {"run_id": run_id, "workflows": len(names)}, logging.ERROR)
+        return False
 
     async def resubmit(self, run_id: str, *, kept: bool) -> None:
         """Work on a failed run again, from the failed step if its chunks were `kept` and its checkpoints are here.
@@ -100,8 +128,11 @@ class Jobs(Gate):
     async def adopt_silent_runs(self) -> int:
         """Submit active runs that nobody has worked on for a lease: accepted but never handed over, or orphaned."""
         silent = await self.services.runs.silent(self.services.now())
-        for run_id in silent:
-            await self.submit(run_id, silent=True)
+        for run_id, status in silent:
+            if status == "handing_back":
+                await self.submit_hand_back(run_id, silent=True)
+            else:
+                await self.submit(run_id, silent=True)
         return len(silent)
 
     async def watch(self) -> None:
@@ -159,19 +190,35 @@ class Jobs(Gate):
         return len(ended)
 
     async def work(self, run_id: str) -> str:
-        """Body of a workflow."""
+        """Body of an import's workflow."""
+        with self._working_on(run_id), self.services.metrics.running.track_inprogress():
+            return await execute(self.services, self, run_id)
+
+    async def give_back(self, run_id: str) -> str:
+        """Body of a hand-back's workflow."""
+        with self._working_on(run_id):
+            return await hand_back(self.services, self.pause, run_id)
+
+    @contextlib.contextmanager
+    def _working_on(self, run_id: str) -> Iterator[None]:
         task = asyncio.current_task()
         assert task is not None
         task.set_name(run_id)
         self._working.add(task)
-        self.services.metrics.running.inc()
         try:
-            return await execute(self.services, self, run_id)
+            yield
         finally:
             self._working.discard(task)
             self._parked.discard(task)
             self._moved.set()
-            self.services.metrics.running.dec()
+
+    async def pause(self, seconds: float) -> None:
+        """Wait so long; while the process is stopping, wait for its end."""
+        until = time.monotonic() + seconds
+        await self.between_steps()
+        while (left := until - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, PAUSE_SECONDS))
+            await self.between_steps()
 
     async def between_steps(self) -> None:
         """While the process is stopping, a run waits here for its end: the next start resumes it at this place."""
@@ -202,6 +249,11 @@ def workflow_name(run_id: str, number: int) -> str:
     return f"{run_id}@{PIPELINE_VERSION}.{number}"
 
 
+def hand_back_name(run_id: str, number: int) -> str:
+    """Id of a hand-back's workflow."""
+    return f"{run_id}@hand-back.{number}"
+
+
 async def _failed_step(workflow_id: str) -> int | None:
     """Place of the first step that raised."""
     steps = await DBOS.list_workflow_steps_async(workflow_id, load_output=True)
@@ -219,6 +271,13 @@ async def import_workflow(run_id: str) -> str:
     """One run, from taking it to telling the web app. Returns how this execution ended."""
     assert _active is not None
     return await _active.work(run_id)
+
+
+@DBOS.workflow(name="v2_hand_back")
+async def hand_back_workflow(run_id: str) -> str:
+    """One run given back to the monolith. Returns how this execution ended."""
+    assert _active is not None
+    return await _active.give_back(run_id)
 
 
 @asynccontextmanager
@@ -245,6 +304,12 @@ async def running_jobs(services: Services, *, adopt: bool = True) -> AsyncIterat
     await DBOS.register_queue_async(
         QUEUE,
         worker_concurrency=settings.running_imports,
+        polling_interval_sec=POLL_SECONDS,
+        on_conflict="always_update",
+    )
+    await DBOS.register_queue_async(
+        HAND_BACK_QUEUE,
+        worker_concurrency=HAND_BACKS_AT_ONCE,
         polling_interval_sec=POLL_SECONDS,
         on_conflict="always_update",
     )

@@ -11,9 +11,11 @@ from pathlib import Path
 from v2_service.adapters.chunks import Chunks
 from v2_service.adapters.costs import Costs
 from v2_service.adapters.embeddings import BedrockEmbeddings, new_runtime
+from v2_service.adapters.hand_backs import HandBacks
 from v2_service.adapters.limiter import new_limiter
 from v2_service.adapters.models_batches import MessageBatches
 from v2_service.adapters.models_bedrock import new_batches, new_models
+from v2_service.adapters.monolith import Monolith
 from v2_service.adapters.runs import Runs
 from v2_service.adapters.storage import Storage
 from v2_service.adapters.submissions import Submissions
@@ -45,6 +47,8 @@ class Services:
     models: Provider
     embeddings: Embeddings
     notifier: Notifier
+    hand_backs: HandBacks
+    monolith: Monolith
     metrics: Metrics
     submissions: Submissions
     batches: MessageBatches | None
@@ -77,6 +81,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             models=models,
             embeddings=embeddings,
             notifier=WebApp(web, settings),
+            hand_backs=HandBacks(rest, settings),
+            monolith=Monolith(web, settings),
             metrics=metrics,
             submissions=Submissions(rest),
             batches=new_batches(models),
