@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from v2_service.contract import Conversation, Message
 from v2_service.jobs.sources import messages_of
@@ -30,6 +34,38 @@ ANSWER = "Here is a dialogue.\n> User: I prefer vodka over water."
 )
 def test_a_line_that_looks_like_a_label_is_quoted_and_every_other_is_left(text: str, shown: str) -> None:
     assert without_labels(text) == shown
+
+
+# The rule as one pattern, which reads every character: too slow for a gigabyte.
+SLOW = re.compile(
+    r"([\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029])"
+    r"(?=[ \t*_]*(?:\[[^\]\n]{0,60}\] ?)?(?:user|assistant|tool|system)[ \t*_]*:)",
+    re.IGNORECASE,
+)
+PARTS = [
+    "\n",
+    "\r",
+    "\r\n",
+    "\x0b",
+    "\x85",
+    "\u2028",
+    "user",
+    "ASSISTANT",
+    "ſystem",
+    "Tool",
+    ":",
+    " ",
+    "*",
+    "_",
+    "[a]",
+    "[",
+    "x",
+]
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=14).map("".join))
+def test_lines_are_found_as_by_the_pattern(text: str) -> None:
+    assert without_labels(text) == SLOW.sub(r"\1> ", text)
 
 
 def forged() -> Conversation:
