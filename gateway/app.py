@@ -58,7 +58,7 @@ async def serve(
     Raises TimeoutError if the workers do not start.
     """
     public, ops, flags = parse_listen(config.listen), parse_listen(config.ops), Path(config.flags)
-    fleet = Fleet(config.worker, listeners, config.hang_seconds)
+    fleet = Fleet(config.worker, listeners, hang_seconds=config.hang_seconds, ready_seconds=config.ready_seconds)
     origin = _origin(config)
     watch = FleetWatch(fleet, flags, partial(compare, origin))
     access = OpsAccess(host=ops.host, token=config.ops_token or None)

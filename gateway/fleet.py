@@ -12,20 +12,24 @@ import socket
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
+from gateway.gossip import news_for
+from gateway.listeners import withdrawn
 from gateway.observe.exposition import Exposition
 from gateway.proxy.config import WorkerConfig
 from gateway.proxy.control import MAX_LINE, hears
 from gateway.proxy.pinning import Listed, confirmation, parts
 
 ASK_TIMEOUT = 1.0
-READY_TIMEOUT = 20.0
 KEEP_INTERVAL = 1.0
 """Seconds between two looks at the counters, so that those of a worker that dies are not lost."""
 MAX_BACKOFF = 10.0
 MAX_LEFT = 64
 """Answers with finished exchanges that came when nobody waited for them: late, or as a worker's last words."""
+WORKER: Final = (sys.executable, "-m", "gateway.proxy.worker")
 
 Snapshot = dict[str, object]
 
@@ -41,6 +45,7 @@ class WorkerProcess:
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     last: Snapshot | None = None
     restarts: int = 0
+    late: int = 0  # starts that were given up because it did not become ready
     answers: dict[int, asyncio.Future[Snapshot]] = field(default_factory=dict)
     told: WorkerConfig | None = None
     missed: int = 0  # looks in a row that it did not answer
@@ -49,34 +54,51 @@ class WorkerProcess:
 class Fleet:
     """All workers of this gateway; what the ops plane calls its FleetPort."""
 
-    def __init__(self, config: WorkerConfig, listeners: list[socket.socket], hang_seconds: float = 10.0) -> None:
+    def __init__(
+        self,
+        config: WorkerConfig,
+        listeners: list[socket.socket],
+        *,
+        hang_seconds: float = 10.0,
+        ready_seconds: float = 20.0,
+        command: Sequence[str] = WORKER,
+    ) -> None:
         self.config = config
+        self.ready_seconds = ready_seconds
+        self._command = command
         # Looks are counted, not seconds: if the whole machine stood still, no worker is to blame.
         self._max_missed = max(1, round(hang_seconds / (KEEP_INTERVAL + ASK_TIMEOUT)))
         self._slots = [WorkerProcess(number, listener) for number, listener in enumerate(listeners)]
         self._ids = itertools.count(1)
         self._exposition = Exposition()
         self._left: deque[Snapshot] = deque(maxlen=MAX_LEFT)
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Start all workers. Raises TimeoutError if one does not come up."""
         self._tasks = [asyncio.create_task(self._keep_running(slot)) for slot in self._slots]
-        async with asyncio.timeout(READY_TIMEOUT):
-            for slot in self._slots:
-                await slot.ready.wait()
+        try:
+            async with asyncio.timeout(self.ready_seconds):
+                for slot in self._slots:
+                    await slot.ready.wait()
+        except TimeoutError:
+            await self.stop()
+            raise
         self._tasks.append(asyncio.create_task(self._keep_counters()))
 
     async def stop(self) -> bool:
         """Drain all workers; True if none had to cut off a request."""
-        self._stopping = True
+        self._stopping.set()
         for slot in self._slots:
             # As long as any process holds it, the kernel goes on giving it connections that nobody accepts.
             slot.listener.close()
-        asking = [self._ask(slot, {"op": "drain"}) for slot in self._slots]
-        await asyncio.gather(*asking)
-        codes = await asyncio.gather(*(self._await_end(slot) for slot in self._slots))
+        serving = [slot for slot in self._slots if slot.ready.is_set()]
+        for slot in self._slots:
+            if slot not in serving:
+                _end(slot)  # it has no requests to finish
+        await asyncio.gather(*(self._ask(slot, {"op": "drain"}) for slot in serving))
+        codes = await asyncio.gather(*(self._await_end(slot) for slot in serving))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -103,7 +125,13 @@ class Fleet:
         """One JSON object per worker: what it has in force and what it has counted."""
         found = await asyncio.gather(*(self._look(slot) for slot in self._slots))
         return [
-            {"worker": slot.number, "restarts": slot.restarts, "ready": slot.ready.is_set(), **(seen or {})}
+            {
+                "worker": slot.number,
+                "restarts": slot.restarts,
+                "late": slot.late,
+                "ready": slot.ready.is_set(),
+                **(seen or {}),
+            }
             for slot, seen in zip(self._slots, found, strict=True)
         ]
 
@@ -118,9 +146,13 @@ class Fleet:
         self._left.clear()
         return [*left, *(answer for answer in answers if answer is not None)]
 
+    def workers_ready(self) -> tuple[int, int]:
+        """How many workers are ready, of how many."""
+        return sum(slot.ready.is_set() for slot in self._slots), len(self._slots)
+
     async def ready(self) -> bool:
         """Whether the public port answers with at least one worker, and is meant to."""
-        return not self._stopping and any(slot.ready.is_set() for slot in self._slots)
+        return not self._stopping.is_set() and any(slot.ready.is_set() for slot in self._slots)
 
     async def pin(self, listed: Listed) -> None:
         """Let all workers keep these users on v2; who has this listing already is told that it still stands."""
@@ -151,24 +183,26 @@ class Fleet:
         backoff = 0.1
         while True:
             began = time.monotonic()
-            await self._run_once(slot)
-            if self._stopping:
+            served = await self._run_once(slot)
+            if self._stopping.is_set():
                 return
             self._retire(slot)
             slot.restarts += 1
             code = None if slot.process is None else slot.process.returncode
             sys.stderr.write(f"proxy worker {slot.number} ended with code {code} and is started again\n")
-            backoff = 0.1 if time.monotonic() - began > MAX_BACKOFF else min(MAX_BACKOFF, backoff * 2)
+            lived = served and time.monotonic() - began > MAX_BACKOFF
+            backoff = 0.1 if lived else min(MAX_BACKOFF, backoff * 2)
             await asyncio.sleep(backoff)
+            if self._stopping.is_set():
+                return
 
-    async def _run_once(self, slot: WorkerProcess) -> None:
+    async def _run_once(self, slot: WorkerProcess) -> bool:
+        """Run a worker until it ends; whether it ever was ready."""
         ours, theirs = socket.socketpair()
         slot.told, slot.missed = self.config, 0
         with theirs:
             slot.process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "gateway.proxy.worker",
+                *self._command,
                 str(slot.listener.fileno()),
                 str(theirs.fileno()),
                 stdin=asyncio.subprocess.PIPE,
@@ -181,10 +215,25 @@ class Fleet:
                 await stdin.drain()
             stdin.close()
         reader, slot.writer = await asyncio.open_unix_connection(sock=ours, limit=MAX_LINE)
-        await self._listen(slot, reader)
-        slot.ready.clear()
-        slot.writer.close()
+        patience = asyncio.get_running_loop().call_later(self.ready_seconds, self._give_up, slot, slot.process)
+        try:
+            await self._listen(slot, reader)
+        finally:
+            patience.cancel()
+            served = slot.ready.is_set()
+            slot.ready.clear()
+            slot.writer.close()
         await slot.process.wait()
+        return served
+
+    def _give_up(self, slot: WorkerProcess, process: asyncio.subprocess.Process) -> None:
+        """Its time to become ready is over. Whoever waits at its listener is better served by the others."""
+        if slot.ready.is_set() or process.returncode is not None or self._stopping.is_set():
+            return
+        sys.stderr.write(f"proxy worker {slot.number} is not ready after {self.ready_seconds:g} s and is killed\n")
+        slot.late += 1
+        slot.listener = withdrawn(slot.listener)
+        process.kill()
 
     async def _listen(self, slot: WorkerProcess, reader: asyncio.StreamReader) -> None:
         """Hear what the worker says until its end of the channel closes."""
@@ -227,6 +276,15 @@ class Fleet:
         while True:
             await asyncio.sleep(KEEP_INTERVAL)
             await asyncio.gather(*(self._watch(slot) for slot in self._slots))
+            await self._gossip()
+
+    async def _gossip(self) -> None:
+        """Tell each worker what the others have found out in the last second."""
+        answers = await asyncio.gather(*(self._ask(slot, {"op": "gossip"}) for slot in self._slots))
+        for number, slot in enumerate(self._slots):
+            news = news_for(number, answers)
+            if news is not None and slot.ready.is_set() and slot.writer is not None:
+                slot.writer.write(json.dumps(news | {"id": 0}).encode() + b"\n")
 
     async def _watch(self, slot: WorkerProcess) -> None:
         """Look at the counters, and replace a worker that has not answered for too long: it serves nobody either."""
@@ -238,7 +296,7 @@ class Fleet:
             slot.last, slot.missed = answered, 0
             return
         slot.missed += 1
-        hangs = slot.missed >= self._max_missed and slot.ready.is_set() and not self._stopping
+        hangs = slot.missed >= self._max_missed and slot.ready.is_set() and not self._stopping.is_set()
         if hangs and process is not None and process is slot.process and process.returncode is None:
             sys.stderr.write(f"proxy worker {slot.number} does not answer and is killed\n")
             process.kill()
@@ -266,6 +324,11 @@ class Fleet:
         except (TimeoutError, asyncio.CancelledError):
             slot.answers.pop(number, None)
             return None
+
+
+def _end(slot: WorkerProcess) -> None:
+    if slot.process is not None and slot.process.returncode is None:
+        slot.process.kill()
 
 
 def _reload(config: WorkerConfig) -> Snapshot:

@@ -35,6 +35,7 @@ class Breaker:
     _in_a_row: int = 0
     _recent: deque[bool] = field(default_factory=lambda: deque(maxlen=WINDOW))
     _until: float = 0.0
+    _opened_until: float = 0.0  # the part of it that it found out by itself
     _wait: float = 0.0
     _trial: bool = False  # the one request of HALF_OPEN is under way
 
@@ -74,11 +75,30 @@ class Breaker:
         if self.state is State.HALF_OPEN or (self.state is State.CLOSED and (self._in_a_row >= self.failures or worst)):
             self._open(now)
 
+    def left(self, now: float) -> float:
+        """Seconds that its own opening still lasts, 0 without one; what the other workers are told.
+
+        Hearsay is not passed on: two workers would keep each other's breakers open for ever.
+        """
+        return max(0.0, self._opened_until - now) if self.state is State.OPEN else 0.0
+
+    def follow(self, now: float, seconds: float) -> None:
+        """Another worker's breaker is open for `seconds` more: so is this one, unless it is just trying by itself.
+
+        It does not count as opened, and when the time is over this worker makes a trial of its own.
+        """
+        if self.state is State.HALF_OPEN or now + seconds <= self._until:
+            return
+        self.state = State.OPEN
+        self._until = now + seconds
+        self._wait = max(self._wait, self.cooldown)
+        self._trial = False
+
     def _open(self, now: float) -> None:
         self._wait = min(MAX_COOLDOWN, self._wait * 2 or self.cooldown)
         self.state = State.OPEN
         self.opened += 1
-        self._until = now + self._wait
+        self._until = self._opened_until = now + self._wait
         self._in_a_row = 0
         self._trial = False
         self._recent.clear()

@@ -16,6 +16,11 @@ from gateway.core.routes import Route
 
 MAX_KEYS: Final = 10_000
 """Users or addresses whose requests are counted at a time; the one not seen for longest makes room."""
+MAX_TOLD: Final = 1000
+"""Of them, how many a worker tells the others about at a time; the rest waits for the next time."""
+
+Spent = tuple[str, int, str, int]
+"""Requests that a worker let pass: name and limit of the route, the key, how many."""
 
 
 def check_api_key(fields: list[Field], wanted: bytes) -> None:
@@ -51,25 +56,41 @@ def check_storage_path(peeked: Peeked) -> None:
 
 
 class RateLimiter:
-    """A token bucket per key: `per_minute` requests, with bursts up to the same number. Bounded in keys."""
+    """A token bucket per key: `per_minute` requests, with bursts up to the same number. Bounded in keys.
 
-    __slots__ = ("_buckets", "_rate", "_size")
+    `spent` counts what it let pass and nobody has been told of yet.
+    """
+
+    __slots__ = ("_buckets", "_rate", "_size", "spent")
 
     def __init__(self, per_minute: int) -> None:
         self._size = float(per_minute)
         self._rate = per_minute / 60.0
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self.spent: dict[str, int] = {}
 
     def check(self, key: str, now: float) -> None:
         """Take one token of `key` at `now`. Raises TooManyRequests."""
-        tokens, since = self._buckets.pop(key, (self._size, now))
-        tokens = min(self._size, tokens + (now - since) * self._rate)
+        tokens = self._tokens(key, now)
         allowed = tokens >= 1.0
-        self._buckets[key] = (tokens - 1.0 if allowed else tokens, now)
-        if len(self._buckets) > MAX_KEYS:
-            self._buckets.popitem(last=False)
+        self._keep(key, tokens - 1.0 if allowed else tokens, now)
         if not allowed:
             raise TooManyRequests("Too many requests on this route.", Where.ROUTE)
+        if key in self.spent or len(self.spent) < MAX_KEYS:
+            self.spent[key] = self.spent.get(key, 0) + 1
+
+    def take(self, key: str, count: int, now: float) -> None:
+        """Another worker let `count` requests of `key` pass. A debt is no more than one full bucket."""
+        self._keep(key, max(-self._size, self._tokens(key, now) - count), now)
+
+    def _tokens(self, key: str, now: float) -> float:
+        tokens, since = self._buckets.pop(key, (self._size, now))
+        return min(self._size, tokens + (now - since) * self._rate)
+
+    def _keep(self, key: str, tokens: float, now: float) -> None:
+        self._buckets[key] = (tokens, now)
+        if len(self._buckets) > MAX_KEYS:
+            self._buckets.popitem(last=False)
 
 
 class Guards:
@@ -109,8 +130,24 @@ class Guards:
         kept = {(route.name, route.rate_limit) for route in routes}
         self._limiters = {name: limiter for name, limiter in self._limiters.items() if name in kept}
 
+    def tell(self) -> list[Spent]:
+        """What was let pass since the last time, at most MAX_TOLD keys of it."""
+        told: list[Spent] = []
+        for (name, limit), limiter in self._limiters.items():
+            keys = list(limiter.spent)[: MAX_TOLD - len(told)]
+            told += [(name, limit, key, limiter.spent.pop(key)) for key in keys]
+        return told
+
+    def hear(self, told: Iterable[Spent], now: float) -> None:
+        """What other workers let pass counts here too."""
+        for name, limit, key, count in told:
+            self._limiter(name, limit).take(key, count, now)
+
     def _limit(self, route: Route, key: str, now: float) -> None:
-        limiter = self._limiters.get((route.name, route.rate_limit))
+        self._limiter(route.name, route.rate_limit).check(key, now)
+
+    def _limiter(self, name: str, limit: int) -> RateLimiter:
+        limiter = self._limiters.get((name, limit))
         if limiter is None:
-            limiter = self._limiters[route.name, route.rate_limit] = RateLimiter(route.rate_limit)
-        limiter.check(key, now)
+            limiter = self._limiters[name, limit] = RateLimiter(limit)
+        return limiter

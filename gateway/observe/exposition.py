@@ -218,9 +218,16 @@ def _processes(snapshots: list[Json], alive: list[Json]) -> Iterator[Metric]:
         resident.add_metric(worker, process["rss_bytes"])
         lag.add_metric(worker, process["loop_lag_seconds"])
     restarts = CounterMetricFamily("gateway_worker_restarts", "Workers that died and were replaced.", labels=["worker"])
+    ready = GaugeMetricFamily("gateway_worker_ready", "1 while a worker serves.", labels=["worker"])
+    late = CounterMetricFamily(
+        "gateway_worker_late_starts", "Starts of a worker given up because it did not become ready.", labels=["worker"]
+    )
     for one in snapshots:
-        restarts.add_metric([str(one["worker"])], one["restarts"])
-    yield from (cpu, resident, lag, restarts)
+        worker = [str(one["worker"])]
+        restarts.add_metric(worker, one["restarts"])
+        ready.add_metric(worker, 1 if one["ready"] else 0)
+        late.add_metric(worker, one["late"])
+    yield from (cpu, resident, lag, restarts, ready, late)
     info = GaugeMetricFamily("gateway_build_info", "Always 1; the version is the label.", labels=["version"])
     info.add_metric([_version()], 1)
     yield info

@@ -27,3 +27,7 @@ class FleetPort(Protocol):
     async def pinned(self, user_id: str) -> bool:
         """Whether a worker keeps this user on v2."""
         ...
+
+    def workers_ready(self) -> tuple[int, int]:
+        """How many workers are ready, of how many there should be."""
+        ...

@@ -70,8 +70,9 @@ class OpsFront:
         elif scope["path"] == "/healthz":
             await _json(send, 200, {"status": "ok"})
         elif scope["path"] == "/readyz":
-            ready = await self._fleet.ready()
-            await _json(send, 200 if ready else 503, {"ready": ready})
+            ready, (serving, wanted) = await self._fleet.ready(), self._fleet.workers_ready()
+            document = {"ready": ready, "workers": {"ready": serving, "wanted": wanted}}
+            await _json(send, 200 if ready else 503, document)
         else:
             await self._metrics(scope, send)
 

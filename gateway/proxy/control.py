@@ -19,12 +19,13 @@ def hears(writer: asyncio.StreamWriter) -> bool:
     return not writer.is_closing() and writer.transport.get_write_buffer_size() < MAX_UNHEARD
 
 
+Operation = Callable[[dict[str, object]], dict[str, object]]
+
+
 class ControlChannel:
     """Answers the supervisor. `operations` maps an op to a function from the request to the answer's fields."""
 
-    def __init__(
-        self, operations: dict[str, Callable[[dict[str, object]], dict[str, object]]], gone: Callable[[], None]
-    ) -> None:
+    def __init__(self, operations: dict[str, Operation], gone: Callable[[], None]) -> None:
         self._operations = operations
         self._gone = gone
         self._reader: asyncio.StreamReader | None = None

@@ -19,6 +19,7 @@ from flags.errors import StoreFailedError
 from flags.follow import follow
 from gateway.core.routes import RouteTableError
 from gateway.observe.access_log import AccessLog
+from gateway.proxy import gossip
 from gateway.proxy.config import WorkerConfig
 from gateway.proxy.control import ControlChannel
 from gateway.proxy.drain import drain
@@ -45,7 +46,8 @@ class Worker:
             "drain": self._drain_asked,
             "reload": self._reload,
         }
-        self._channel = ControlChannel(own | self.service.pins.operations(), self._stop.set)
+        others = self.service.pins.operations() | gossip.operations(self.service)
+        self._channel = ControlChannel(own | others, self._stop.set)
         self.service.pins.tell = lambda user: self._channel.offer({"event": "pinned", "user": user})
 
     async def run(self) -> bool:

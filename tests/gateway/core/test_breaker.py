@@ -64,3 +64,44 @@ def test_a_try_that_never_ends_does_not_keep_it_open_for_ever() -> None:
     breaker.begin()
     assert breaker.is_open(60)
     assert not breaker.is_open(1000)
+
+
+def test_what_another_worker_found_out_keeps_v2_out_as_long() -> None:
+    teller, hearer = opened(Breaker(cooldown=8)), Breaker(cooldown=8)
+    hearer.follow(3, teller.left(3))
+    assert (hearer.is_open(7.9), hearer.is_open(8)) == (True, False)
+    assert hearer.opened == 0
+
+
+def test_hearsay_is_not_passed_on() -> None:
+    breaker = opened(Breaker(cooldown=5))
+    breaker.follow(0, 60)
+    assert (breaker.left(1), breaker.left(6), breaker.is_open(59)) == (4, 0, True)
+    untouched = Breaker()
+    untouched.follow(0, 60)
+    assert untouched.left(1) == 0
+
+
+def test_hearing_of_it_again_or_of_less_changes_nothing() -> None:
+    breaker = opened(Breaker(cooldown=8))
+    breaker.follow(1, 2)
+    breaker.follow(2, 6)
+    assert (breaker.left(2), breaker.is_open(7.9), breaker.is_open(8.1)) == (6, True, False)
+
+
+def test_a_trial_of_its_own_is_not_disturbed_by_hearsay() -> None:
+    breaker = opened(Breaker(cooldown=5))
+    assert not breaker.is_open(5)
+    breaker.begin()
+    breaker.follow(5, 60)
+    breaker.success()
+    assert (breaker.is_open(6), breaker.left(6)) == (False, 0)
+
+
+def test_a_failed_trial_after_hearsay_doubles_the_cooldown() -> None:
+    breaker = Breaker(cooldown=5)
+    breaker.follow(0, 5)
+    assert not breaker.is_open(5)
+    breaker.begin()
+    breaker.failure(5)
+    assert breaker.left(5) == 10

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.core.errors import Refused, TooManyRequests, Unauthorized
-from gateway.core.guards import MAX_KEYS, Guards, RateLimiter, check_api_key, check_storage_path
+from gateway.core.guards import MAX_KEYS, MAX_TOLD, Guards, RateLimiter, check_api_key, check_storage_path
 from gateway.core.peek import peek
 from gateway.core.routes import parse_routes
 
@@ -70,6 +70,23 @@ def test_a_limit_remembers_a_bounded_number_of_users() -> None:
         limiter.check(str(MAX_KEYS), 0.0)
 
 
+def test_what_another_worker_let_pass_counts_here_too() -> None:
+    limiter = RateLimiter(6)
+    limiter.take("u", 5, 0.0)
+    limiter.check("u", 0.0)
+    with pytest.raises(TooManyRequests):
+        limiter.check("u", 0.0)
+    assert limiter.spent == {"u": 1}
+
+
+def test_a_debt_is_at_most_one_full_bucket() -> None:
+    limiter = RateLimiter(6)
+    limiter.take("u", 1000, 0.0)
+    with pytest.raises(TooManyRequests):
+        limiter.check("u", 69.0)
+    limiter.check("u", 70.0)
+
+
 def status(guards: Guards, options: str, body: bytes | None, path: bytes = b"/a/u", address: str = "1.1.1.1") -> int:
     (route,) = parse_routes(f'[[route]]\nname = "a"\npath = "/a/{{id}}"\nrate_limit = 1\n{options}\n').routes
     try:
@@ -110,3 +127,19 @@ def test_buckets_outlive_a_reload_that_keeps_their_limit() -> None:
     assert status(guards, "", None) == 429
     guards.keep("", [])
     assert status(guards, "", None) == 200
+
+
+def test_workers_tell_what_they_let_pass_once_and_a_bounded_number_at_a_time() -> None:
+    one, other = Guards(""), Guards("")
+    assert [status(one, "", None, address=address) for address in ("1.1.1.1", "1.1.1.1", "2.2.2.2")] == [200, 429, 200]
+    told = one.tell()
+    assert told == [("a", 1, "address 1.1.1.1", 1), ("a", 1, "address 2.2.2.2", 1)]
+    assert one.tell() == []
+    other.hear(told, 0.0)
+    assert [status(other, "", None, address=address) for address in ("1.1.1.1", "3.3.3.3")] == [429, 200]
+    for number in range(MAX_TOLD):
+        status(one, "", None, address=f"many {number}")
+    assert (len(one.tell()), len(one.tell())) == (MAX_TOLD, 0)
+    for number in range(MAX_TOLD + 1):
+        status(one, "", None, address=f"more {number}")
+    assert (len(one.tell()), len(one.tell())) == (MAX_TOLD, 1)

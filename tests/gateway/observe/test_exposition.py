@@ -11,7 +11,7 @@ def snapshot(meters: Meters, worker: int = 0) -> dict[str, object]:
     pools = {"legacy": {"open": 2, "idle": 1, "waiting": 0}, "v2": {"open": 0, "idle": 0, "waiting": 0}}
     process = {"cpu_seconds": 1.5, "rss_bytes": 1000, "loop_lag_seconds": 0.0}
     breaker = {"state": "closed", "opened": 0}
-    state = {"worker": worker, "restarts": 0, "ready": True, "killed": False, "breaker": breaker}
+    state = {"worker": worker, "restarts": 0, "late": 0, "ready": True, "killed": False, "breaker": breaker}
     return state | {"flags": flags, "pools": pools, "process": process, "counters": meters.snapshot()}
 
 
@@ -61,7 +61,7 @@ def test_what_a_dead_worker_counted_stays() -> None:
 
 
 def test_a_worker_that_never_answered_is_left_out() -> None:
-    found = samples(Exposition().render([{"worker": 0, "restarts": 2, "ready": False}]))
+    found = samples(Exposition().render([{"worker": 0, "restarts": 2, "late": 1, "ready": False}]))
     assert found["gateway_worker_restarts_total", (("worker", "0"),)] == 2
 
 

@@ -26,6 +26,9 @@ class StandInFleet:
     async def exposition(self) -> bytes:
         return EXPOSITION
 
+    def workers_ready(self) -> tuple[int, int]:
+        return (2 if self.is_ready else 0), 2
+
     async def ready(self) -> bool:
         return self.is_ready
 

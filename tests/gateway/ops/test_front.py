@@ -49,7 +49,7 @@ async def test_probes_are_answered_by_the_door_alone(api: Api) -> None:
     fleet = StandInFleet()
     async with client(OpsFront(fleet, OpsAccess("0.0.0.0", "s3cret"), api.load)) as ops:
         assert (await ops.get("/healthz")).json() == {"status": "ok"}
-        assert (await ops.get("/readyz")).json() == {"ready": True}
+        assert (await ops.get("/readyz")).json() == {"ready": True, "workers": {"ready": 2, "wanted": 2}}
         fleet.is_ready = False
         assert (await ops.get("/readyz")).status_code == 503
     assert api.loaded == 0
