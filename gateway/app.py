@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
 from socket import gethostname
+from typing import TYPE_CHECKING
 
 import uvicorn
 import uvloop
@@ -27,14 +28,19 @@ from flags.unleash_store import UnleashAdmin
 from flags.unleash_usage import UnleashUsage
 from gateway.config import GatewayConfig
 from gateway.fleet import Fleet
+from gateway.observe.headroom import Headroom
 from gateway.ops.access import OpsAccess
 from gateway.ops.comparison import compare
-from gateway.ops.front import Behind, OpsFront
+from gateway.ops.evidence_pages import OFF, EvidencePages
+from gateway.ops.front import Behind, OpsFront, Watch
 from gateway.ops.origin import FileOrigin, Origin, UnleashOrigin
 from gateway.ops.usage import INTERVAL as USAGE_INTERVAL
 from gateway.ops.usage import UsageReporter
 from gateway.ops.watch import FleetWatch
 from gateway.proxy.address import Address, parse_listen
+
+if TYPE_CHECKING:
+    from gateway.observe.observation import Observation
 
 
 class _OpsServer(uvicorn.Server):
@@ -62,7 +68,10 @@ async def serve(
     origin = _origin(config)
     watch = FleetWatch(fleet, flags, partial(compare, origin))
     access = OpsAccess(host=ops.host, token=config.ops_token or None)
-    front = OpsFront(fleet, access, partial(_load_api, fleet, flags, origin, access), watch)
+    observation = await _observe(config, fleet)
+    watches: list[Watch] = [watch, *([observation] if observation else [])]
+    pages = EvidencePages(observation, fleet, Headroom(config.worker.upstream_connections)).pages
+    front = OpsFront(fleet, access, partial(_load_api, fleet, flags, origin, access), watches, pages)
     server = _OpsServer(
         uvicorn.Config(front, log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=30)
     )
@@ -70,6 +79,8 @@ async def serve(
     if config.worker.unleash_url:
         usage = UnleashUsage(_unleash(config), interval=USAGE_INTERVAL)
         watching.append(UsageReporter(fleet, usage).run())
+    if observation is not None:
+        watching.append(observation.run())
     stop = _on_signals(config, fleet, flags)
     public_port, ops_port = listeners[0].getsockname()[1], ops_socket.getsockname()[1]
     await fleet.start()
@@ -81,10 +92,26 @@ async def serve(
         task.cancel()
     await asyncio.gather(*beside, return_exceptions=True)
     clean = await fleet.stop()
+    if observation is not None:
+        await observation.close()
     front.close()
     server.should_exit = True
     await serving
     return 0 if clean else 1
+
+
+async def _observe(config: GatewayConfig, fleet: Fleet) -> "Observation | None":
+    if not config.state_dir:
+        sys.stderr.write(f"{OFF}\n")
+        return None
+    from gateway.observe.observation import Observation, ObservationConfig  # brings SQLite
+
+    wanted = ObservationConfig(
+        Path(config.state_dir), config.supabase_url, config.supabase_service_key, config.stuck_seconds
+    )
+    observation = Observation(fleet, wanted)
+    await observation.open()
+    return observation
 
 
 def _on_signals(config: GatewayConfig, fleet: Fleet, flags: Path) -> asyncio.Event:

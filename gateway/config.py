@@ -23,6 +23,10 @@ class GatewayConfig:
     unleash_admin_token: str = ""
     unleash_project: str = "default"
     unleash_environment: str = "development"
+    state_dir: str = ""
+    supabase_url: str = ""
+    supabase_service_key: str = ""
+    stuck_seconds: float = 1800.0
     settings: dict[str, object] = field(default_factory=dict)
     """All settings as plain values, by name: what SIGHUP compares with."""
     options: dict[str, object] = field(default_factory=dict)

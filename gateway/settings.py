@@ -74,6 +74,23 @@ class GatewaySettings(BaseSettings):
         gt=0,
         description="seconds after which the flags of a silent Unleash server are given up; never if unset",
     )
+    state_dir: Path | None = Field(
+        default=None,
+        description="folder for the evidence: outcomes of flagged requests and of jobs, by pseudonym; none is kept if "
+        "unset",
+    )
+    supabase_url: AnyHttpUrl | None = Field(
+        default=None,
+        description="URL of the Supabase project that both pipelines write to; then their jobs are followed, which "
+        "needs state_dir",
+    )
+    supabase_service_key: SecretStr | None = Field(default=None, description="service key of that project")
+    stuck_seconds: float = Field(
+        default=1800.0,
+        ge=60,
+        le=86_400,
+        description="seconds of silence after which an unfinished job counts as stuck",
+    )
     force_key: SecretStr | None = Field(
         default=None,
         min_length=MIN_KEY_BYTES,
@@ -181,6 +198,11 @@ class GatewaySettings(BaseSettings):
             raise ValueError("a route asks for an API key, so api_key (GATEWAY_API_KEY) must be set")
         if self.unleash_url and not self.unleash_token:
             raise ValueError("unleash_url is set, so unleash_token (UNLEASH_TOKEN) must be set")
+        if self.supabase_url and not (self.supabase_service_key and self.state_dir):
+            raise ValueError(
+                "supabase_url is set, so supabase_service_key (GATEWAY_SUPABASE_SERVICE_KEY) and state_dir "
+                "(GATEWAY_STATE_DIR) must be set"
+            )
         return self
 
     def plain(self) -> dict[str, object]:
@@ -200,6 +222,10 @@ class GatewaySettings(BaseSettings):
             unleash_admin_token=revealed(self.unleash_admin_token),
             unleash_project=self.unleash_project,
             unleash_environment=self.unleash_environment,
+            state_dir=str(self.state_dir.absolute()) if self.state_dir else "",
+            supabase_url=str(self.supabase_url or ""),
+            supabase_service_key=revealed(self.supabase_service_key),
+            stuck_seconds=self.stuck_seconds,
             settings=self.plain(),
             options={name: str(value) if isinstance(value, Path) else value for name, value in options.items()},
         )
@@ -232,6 +258,7 @@ class GatewaySettings(BaseSettings):
             force_key=revealed(self.force_key),
             v2_key=revealed(self.v2_key),
             pins_max_age=self.pins_max_age,
+            evidence=self.state_dir is not None,
         )
 
 

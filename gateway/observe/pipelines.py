@@ -100,6 +100,10 @@ class Pipelines:
         for one in done.settled:
             metrics.ended(one)
 
+    def exposition(self) -> bytes:
+        """The metrics of all jobs, in Prometheus' text format 0.0.4."""
+        return self.metrics.render(self.open, self.following)
+
     def running(self) -> dict[str, int]:
         """Open jobs by pipeline, stuck ones left out."""
         counts = {str(pipeline): 0 for pipeline in Pipeline}

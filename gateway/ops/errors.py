@@ -6,6 +6,8 @@ OpsError
 ├── IllegalMoveError      a stage that cannot follow the present one
 ├── ForbiddenOriginError  a web page of somebody else sent the request
 ├── TooManyStreamsError   more pages are open than the ops plane serves
+├── OpsQueryError         a question that cannot be understood
+├── EvidenceOffError      no evidence is kept
 ├── JobsUnavailableError  v2 does not say which jobs run, or does not end one
 └── RemoteError           a remote ops API could not be reached, or refused
 """
@@ -45,6 +47,18 @@ class TooManyStreamsError(OpsError):
     """More pages are open than the ops plane serves."""
 
     status = 503
+
+
+class OpsQueryError(OpsError):
+    """A question that cannot be understood."""
+
+    status = 422
+
+
+class EvidenceOffError(OpsError):
+    """No evidence is kept, or it cannot be read; the message says why."""
+
+    status = 409
 
 
 class JobsUnavailableError(OpsError):

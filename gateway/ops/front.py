@@ -1,4 +1,4 @@
-"""The ops port's door: probes and metrics are answered here, everything else by the ops API behind it.
+"""The ops port's door: probes, metrics and the evidence are answered here, everything else by the ops API behind it.
 
 Plain ASGI. The ops API is loaded when somebody first asks for it: its framework is half of the supervisor's memory, and
 monitoring alone has no use for it.
@@ -6,12 +6,14 @@ monitoring alone has no use for it.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple, Protocol
+from urllib.parse import parse_qsl
 
 from gateway.ops.access import OpsAccess
 from gateway.ops.errors import OpsError
+from gateway.ops.evidence_pages import Reply
 from gateway.ops.fleet_port import FleetPort
 
 EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -20,6 +22,8 @@ _PROBES: Final = ("/healthz", "/readyz")
 Message = MutableMapping[str, Any]  # ASGI's own shape: its values have many types
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Page = Callable[[Mapping[str, str]], Awaitable[Reply]]
+"""From a query to the answer. Raises OpsError."""
 
 
 class Behind(NamedTuple):
@@ -38,20 +42,29 @@ class Watch(Protocol):
 
 
 class OpsFront:
-    """An ASGI application. `load` makes the one behind it; it runs once, in a thread."""
+    """An ASGI application. `load` makes the one behind it; it runs once, in a thread.
+
+    `watches` have metrics beside the fleet's; `pages` are answered here, by path.
+    """
 
     def __init__(
-        self, fleet: FleetPort, access: OpsAccess, load: Callable[[], Behind], watch: Watch | None = None
+        self,
+        fleet: FleetPort,
+        access: OpsAccess,
+        load: Callable[[], Behind],
+        watches: Sequence[Watch] = (),
+        pages: Mapping[str, Page] | None = None,
     ) -> None:
         self._fleet = fleet
         self._access = access
         self._load = load
-        self._watch = watch
+        self._watches = watches
+        self._pages = pages or {}
         self._behind: Behind | None = None
         self._loading = asyncio.Lock()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] in (*_PROBES, "/metrics"):
+        if scope["type"] == "http" and scope["path"] in (*_PROBES, "/metrics", *self._pages):
             await self._answer(scope, send)
             return
         async with self._loading:
@@ -74,9 +87,10 @@ class OpsFront:
             document = {"ready": ready, "workers": {"ready": serving, "wanted": wanted}}
             await _json(send, 200 if ready else 503, document)
         else:
-            await self._metrics(scope, send)
+            await self._guarded(scope, send)
 
-    async def _metrics(self, scope: Message, send: Send) -> None:
+    async def _guarded(self, scope: Message, send: Send) -> None:
+        """Metrics and pages, for who may ask."""
         fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         try:
             self._access.check(
@@ -85,12 +99,19 @@ class OpsFront:
                 origin=fields.get("origin"),
                 fetch_site=fields.get("sec-fetch-site"),
             )
+            page = self._pages.get(scope["path"])
+            if page is None:
+                reply = Reply(EXPOSITION_TYPE, await self._metrics())
+            else:
+                reply = await page(dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"))))
         except OpsError as error:
             more = ((b"www-authenticate", b"Bearer"),) if error.status == 401 else ()
             await _problem(send, error.status, str(error), more)
             return
-        watched = self._watch.exposition() if self._watch else b""
-        await _respond(send, 200, EXPOSITION_TYPE, await self._fleet.exposition() + watched)
+        await _respond(send, 200, reply.media_type, reply.body)
+
+    async def _metrics(self) -> bytes:
+        return await self._fleet.exposition() + b"".join(one.exposition() for one in self._watches)
 
 
 async def _problem(send: Send, status: int, detail: str, more: tuple[tuple[bytes, bytes], ...] = ()) -> None:

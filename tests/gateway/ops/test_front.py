@@ -56,7 +56,7 @@ async def test_probes_are_answered_by_the_door_alone(api: Api) -> None:
 
 
 async def test_metrics_are_the_fleets_and_the_watchs(api: Api) -> None:
-    async with client(OpsFront(StandInFleet(), OpsAccess("127.0.0.1"), api.load, Watching())) as ops:
+    async with client(OpsFront(StandInFleet(), OpsAccess("127.0.0.1"), api.load, [Watching()])) as ops:
         answer = await ops.get("/metrics")
     assert answer.content == EXPOSITION + b"extra 1\n"
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
