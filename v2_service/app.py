@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from v2_service.accept import Desk
 from v2_service.access import ServiceKeys
 from v2_service.api import App, router
+from v2_service.deep_health import look_round
 from v2_service.errors import BodyTooLarge, RequestRefused, ServiceFailed, SettingsInvalid
 from v2_service.health import Health, import_problems
 from v2_service.jobs.runtime import Jobs, running_jobs
@@ -36,7 +38,12 @@ def create_app(settings: Settings) -> FastAPI:
             raise SettingsInvalid(f"processors that do not import: {broken}")
         async with open_services(settings) as services, running_jobs(services) as jobs:
             app.state.v2 = App(services, Desk(services, jobs), _health(settings, jobs), jobs)
-            yield
+            looking = asyncio.create_task(look_round(services), name="v2-look-round")
+            try:
+                yield
+            finally:
+                looking.cancel()
+                await asyncio.gather(looking, return_exceptions=True)
 
     app = FastAPI(title="SoulPrint v2", version=PIPELINE_VERSION, lifespan=lifespan)
     app.include_router(overview)

@@ -1,22 +1,29 @@
 """/health-deep: asks everybody that an import needs, each within a few seconds, and audits the schema (S-60, S-80).
 
-Nothing asked here is paid for. Counterpart: `health.py` looks at this process alone.
+Nothing asked here is paid for, and nobody is told anything: who has no free question is only connected to.
+Counterpart: `health.py` looks at this process alone.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import urlsplit
 
 from v2_service.adapters.embeddings import DIMENSIONS
 from v2_service.contract import JsonValue
 from v2_service.errors import ServiceFailed, StoreRefused
 from v2_service.jobs.services import Services
+from v2_service.observe import say
 from v2_service.schema_audit import problems
 
 SECONDS = 5.0
+PORTS = {"http": 80, "https": 443}
 OK = "ok"
-NOT_ASKED = "not asked: it has no free question"
+REACHABLE = "reachable; it has no free question"
+UNSET = "not set"
+WELL = (OK, REACHABLE, UNSET)
 
 
 async def examine(services: Services) -> tuple[bool, dict[str, JsonValue]]:
@@ -26,11 +33,25 @@ async def examine(services: Services) -> tuple[bool, dict[str, JsonValue]]:
         "schema": lambda: _schema(services),
         "storage": lambda: _storage(services),
         "model": lambda: _model(services),
+        "embeddings": lambda: _reachable(_bedrock(services)),
+        "web_app": lambda: _reachable(services.settings.web_app_url),
+        "monolith": lambda: _reachable(services.settings.hand_back_url),
     }
     found = await asyncio.gather(*(_within(part) for part in asked.values()))
     parts: dict[str, JsonValue] = dict(zip(asked, found, strict=True))
-    healthy = all(part in (OK, NOT_ASKED) for part in parts.values())
-    return healthy, {**parts, "embeddings": NOT_ASKED}
+    return all(part in WELL for part in parts.values()), parts
+
+
+async def look_round(services: Services) -> None:
+    """Once, at the start: a target that is not there is told in the log and in the metrics, not by work that vanishes.
+
+    The service goes on: what is away now may be back before the first import (L-08).
+    """
+    _, parts = await examine(services)
+    for name, finding in parts.items():
+        services.metrics.dependency_up.labels(name).set(finding in WELL)
+        if finding not in WELL:
+            say("a dependency is missing", {"dependency": name, "finding": finding}, logging.WARNING)
 
 
 async def _within(part: Callable[[], Awaitable[JsonValue]]) -> JsonValue:
@@ -63,6 +84,24 @@ async def _storage(services: Services) -> JsonValue:
 
 async def _model(services: Services) -> JsonValue:
     if services.settings.use_bedrock:
-        return NOT_ASKED
+        return await _reachable(_bedrock(services))
     await services.models.known()
     return OK
+
+
+def _bedrock(services: Services) -> str:
+    settings = services.settings
+    return settings.bedrock_endpoint or f"https://bedrock-runtime.{settings.aws_region}.amazonaws.com"
+
+
+async def _reachable(url: str | None) -> JsonValue:
+    """Whether somebody takes a connection there."""
+    if url is None:
+        return UNSET
+    parts = urlsplit(url)
+    try:
+        _, writer = await asyncio.open_connection(parts.hostname, parts.port or PORTS[parts.scheme])
+    except OSError as error:
+        return f"{parts.hostname} cannot be reached ({type(error).__name__})"
+    writer.close()
+    return REACHABLE

@@ -14,13 +14,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from v2_service.accept import Desk, Wanted
-from v2_service.adapters.embeddings import DIMENSIONS
 from v2_service.adapters.runs import ACTIVE, Run, Runs
-from v2_service.errors import RunUnknown, ServiceFailed, StoreRefused
+from v2_service.errors import RunUnknown, StoreRefused
 from v2_service.jobs.runtime import running_jobs
 from v2_service.jobs.services import Services, open_services
 from v2_service.paths import StoragePath, user_id
-from v2_service.schema_audit import problems
 from v2_service.settings import Settings
 
 POLL_SECONDS = 0.3
@@ -126,14 +124,3 @@ def report(run: Run, console: Console) -> None:
 
 def _items(value: object) -> list[tuple[str, object]]:
     return list(value.items()) if isinstance(value, dict) else []
-
-
-async def database_problem(settings: Settings) -> str:
-    """Why the database cannot be used; empty when it can."""
-    async with open_services(settings) as services:
-        try:
-            await services.rest.select("pipeline_runs", {"select": "id", "limit": "1"})
-            found = await services.rest.call("v2_schema", {})
-        except ServiceFailed as error:
-            return f"{error.sentence} Have the migrations been applied (`v2 migrate --print`)?"
-    return "\n".join(problems(found if isinstance(found, dict) else {}, DIMENSIONS))

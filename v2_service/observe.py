@@ -46,6 +46,9 @@ class Metrics:
         self.model_throttled = Counter(
             "v2_model_throttled", "Answers 429 and 529 of the language model.", ["status"], registry=registry
         )
+        self.dependency_up = Gauge(
+            "v2_dependency_up", "Whether a dependency answered at the start.", ["dependency"], registry=registry
+        )
         Info("v2_build", "Build and pipeline version.", registry=registry).info({"build": build, "version": version})
 
     def model_reply(self, step: str, reply: ModelReply) -> None:

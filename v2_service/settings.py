@@ -5,6 +5,9 @@ Counterpart: nothing else in this room reads the environment.
 
 from __future__ import annotations
 
+import difflib
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, Self
 
@@ -15,12 +18,18 @@ from v2_service.errors import SettingsInvalid
 
 MIB = 1024 * 1024
 SHORTEST_KEY = 16
+PREFIX = "V2_"
+# Options of the command line that have a variable.
+READ_BY_COMMANDS = {"V2_SERVICE_KEY"}
 
 
 class Settings(BaseSettings):
     """Everything v2 can be told. Names without `V2_` are shared with the monolith or with an SDK."""
 
-    model_config = SettingsConfigDict(env_prefix="V2_", frozen=True, extra="ignore", populate_by_name=True)
+    # Platforms hand over every variable that a file names: an empty one is not set.
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore", populate_by_name=True
+    )
 
     supabase_url: str = Field(
         validation_alias="SUPABASE_URL", description="base of PostgREST and Storage, for example https://x.supabase.co"
@@ -252,10 +261,25 @@ class Settings(BaseSettings):
 
 def load_settings() -> Settings:
     """Settings from the environment. Raises SettingsInvalid naming every problem, never a value."""
+    found = unknown_variables(os.environ)
     try:
-        return Settings()  # type: ignore[call-arg]  # values come from the environment
+        settings = Settings()  # type: ignore[call-arg]  # values come from the environment
     except ValidationError as error:
-        raise SettingsInvalid("\n".join(problems(error))) from None
+        found = [*problems(error), *found]
+    if found:
+        raise SettingsInvalid("\n".join(found))
+    return settings
+
+
+def unknown_variables(environment: Iterable[str]) -> list[str]:
+    """One line for each `V2_*` variable that nobody reads: a name that is misspelt would set nothing, silently."""
+    known = {PREFIX + name.upper() for name, info in Settings.model_fields.items() if info.validation_alias is None}
+    known |= READ_BY_COMMANDS
+    lines = []
+    for name in sorted(name for name in environment if name.startswith(PREFIX) and name not in known):
+        close = difflib.get_close_matches(name, known, 1)
+        lines.append(f"{name}: there is no such setting" + (f"; is {close[0]} meant?" if close else ""))
+    return lines
 
 
 def problems(error: ValidationError) -> list[str]:
@@ -270,4 +294,4 @@ def _variable(location: tuple[int | str, ...]) -> str:
     if not location:
         return ""
     name = str(location[0])
-    return f"{name if name.isupper() else 'V2_' + name.upper()}: "
+    return f"{name if name.isupper() else PREFIX + name.upper()}: "

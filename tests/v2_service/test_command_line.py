@@ -72,10 +72,20 @@ def test_missing_settings_are_listed_together(command: list[str], monkeypatch: p
 
 def test_check_says_whether_all_is_in_order(sandbox: RunningSandbox, tmp_path: Path) -> None:
     variables = environment(sandbox, tmp_path)
-    assert v2("check", **variables).exit_code == 0
-    broken = v2("check", **{**variables, "SUPABASE_URL": UNREACHABLE})
+    done = v2("check", **variables)
+    assert done.exit_code == 0, done.output
+
+
+def test_check_names_every_problem_at_once(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    wrong = {"SUPABASE_URL": UNREACHABLE, "VERCEL_API_URL": UNREACHABLE, "V2_HOST": "0.0.0.0"}
+    broken = v2("check", **{**environment(sandbox, tmp_path), **wrong})
     assert broken.exit_code == 1
-    assert "cannot be reached" in broken.output
+    for words in ("V2_SERVICE_KEYS", "database:", "schema:", "storage:", "web_app:", "migrate --print"):
+        assert words in broken.output
+    misspelt = v2("check", **{**environment(sandbox, tmp_path), "V2_LEASE_SECOND": "9", "V2_HOST": "", "PORT": "x"})
+    assert misspelt.exit_code == 2
+    assert "is V2_LEASE_SECONDS meant?" in misspelt.output
+    assert "PORT" in misspelt.output
 
 
 def test_migrations_are_printed_in_order() -> None:

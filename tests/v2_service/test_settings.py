@@ -43,6 +43,32 @@ def test_every_problem_is_reported_at_once_and_no_value(monkeypatch: pytest.Monk
     assert "secret-host" not in caught.value.sentence
 
 
+def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in NEEDED.items():
+        monkeypatch.setenv(name, value)
+    for name in ("VERCEL_API_URL", "ANTHROPIC_BASE_URL", "V2_LEASE_SECONDS", "MEMORY_LIMIT_MB", "V2_SERVICE_KEYS"):
+        monkeypatch.setenv(name, "")
+    loaded = load_settings()
+    assert (loaded.web_app_url, loaded.anthropic_base_url, loaded.lease_seconds) == (None, None, 120)
+    monkeypatch.setenv("SUPABASE_URL", "")
+    with pytest.raises(SettingsInvalid, match="SUPABASE_URL: Field required"):
+        load_settings()
+
+
+def test_a_misspelt_variable_is_a_problem_with_a_suggestion(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUPABASE_URL", "http://db.test")
+    monkeypatch.setenv("V2_LEASE_SECOND", "9")
+    monkeypatch.setenv("V2_COLOUR", "green")
+    monkeypatch.setenv("V2_SERVICE_KEY", "read by the command line")
+    with pytest.raises(SettingsInvalid) as caught:
+        load_settings()
+    assert caught.value.sentence.splitlines()[-2:] == [
+        "V2_COLOUR: there is no such setting",
+        "V2_LEASE_SECOND: there is no such setting; is V2_LEASE_SECONDS meant?",
+    ]
+    assert "SUPABASE_SERVICE_KEY: Field required" in caught.value.sentence
+
+
 def test_a_key_of_the_model_is_needed_unless_bedrock_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUPABASE_URL", "http://db.test")
     monkeypatch.setenv("SUPABASE_SERVICE_KEY", "k")
