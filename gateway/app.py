@@ -70,7 +70,7 @@ async def serve(
     access = OpsAccess(host=ops.host, token=config.ops_token or None)
     observation = await _observe(config, fleet)
     watches: list[Watch] = [watch, *([observation] if observation else [])]
-    pages = EvidencePages(observation, fleet, Headroom(config.worker.upstream_connections)).pages
+    pages = EvidencePages(observation, fleet, Headroom(config.worker.upstream_connections + config.worker.upstream_waiting)).pages
     front = OpsFront(fleet, access, partial(_load_api, fleet, flags, origin, access), watches, pages)
     server = _OpsServer(
         uvicorn.Config(front, log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=30)

@@ -19,7 +19,9 @@ create table if not exists evidence (
 ) strict;
 create index if not exists evidence_of_user on evidence (user, at) where kind = 'request';
 create index if not exists evidence_of_kind on evidence (kind, at);
-create table if not exists watermarks (pipeline text primary key, changed_at real not null) strict;
+create table if not exists watermarks (
+    pipeline text primary key, changed_at real not null, began_at real not null
+) strict;
 create table if not exists jobs (
     pipeline text not null, id text not null, user text not null, state text not null, accepted_at real not null,
     changed_at real not null, alive_at real not null, profile_at real, callback text,

@@ -194,10 +194,14 @@ def _state(alive: list[Json]) -> Iterator[Metric]:
     killed = GaugeMetricFamily("gateway_killed", "1 while the local kill is engaged in a worker.", labels=["worker"])
     ejected = GaugeMetricFamily("gateway_v2_ejected", "1 while a worker's breaker keeps v2 out.", labels=["worker"])
     openings = CounterMetricFamily("gateway_v2_ejections", "How often a worker's breaker opened.", labels=["worker"])
+    pins = GaugeMetricFamily(
+        "gateway_pins", "Users whom a worker keeps on v2: a job of theirs runs.", labels=["worker"]
+    )
     for one in alive:
         worker = [str(one["worker"])]
         ejected.add_metric(worker, 0 if one["breaker"]["state"] == "closed" else 1)
         openings.add_metric(worker, one["breaker"]["opened"])
+        pins.add_metric(worker, one["pins"]["users"])
         flags = one["flags"]
         if flags["generation"] is not None:
             generation.add_metric(worker, flags["generation"])
@@ -205,7 +209,7 @@ def _state(alive: list[Json]) -> Iterator[Metric]:
             age.add_metric(worker, flags["age"])
         failing.add_metric(worker, 1 if flags["error"] else 0)
         killed.add_metric(worker, 1 if one["killed"] else 0)
-    yield from (generation, age, failing, killed, ejected, openings)
+    yield from (generation, age, failing, killed, ejected, openings, pins)
 
 
 def _processes(snapshots: list[Json], alive: list[Json]) -> Iterator[Metric]:

@@ -94,8 +94,8 @@ class Follower:
     # Rows ------------------------------------------------------------------------------------------------------------
 
     async def _read_changes(self, now: float, done: Pass) -> None:
-        known = await self._thread.run(lambda: self._ledger.watermark(self.pipeline))
-        since = now - self._look_back if known is None else known - OVERLAP
+        newest = await self._thread.run(lambda: self._ledger.begin(self.pipeline, now, self._look_back))
+        since = newest - OVERLAP
         after: tuple[str, str] | None = None
         for _ in range(MAX_PAGES):
             rows = await self._source.rows(TABLES[self.pipeline], _changed(self.pipeline, since, after))

@@ -51,30 +51,38 @@ class JobLedger:
         self._database = database
         self._pseudonym = pseudonym
 
-    def watermark(self, pipeline: Pipeline) -> float | None:
-        """When the newest row that was read had changed; None if none ever was."""
-        found = self._database.read("select changed_at from watermarks where pipeline = ?", (pipeline,))
-        return float(str(found[0][0])) if found else None
+    def begin(self, pipeline: Pipeline, now: float, look_back: float) -> float:
+        """When the newest row that was read had changed; at the very first time, `look_back` seconds ago."""
+        with self._database.change() as connection:
+            first = (pipeline, now - look_back, now)
+            connection.execute("insert or ignore into watermarks values (?, ?, ?)", first)
+            question = "select changed_at from watermarks where pipeline = ?"
+            return float(connection.execute(question, (pipeline,)).fetchone()[0])
 
     def take(self, pipeline: Pipeline, seen: Sequence[SeenJob], *, read_up_to: float | None = None) -> Taken:
-        """Note how far these jobs are, and how far the pipeline was read."""
+        """Note how far these jobs are, and how far the pipeline was read.
+
+        What was over before anybody looked is history: noted as told, and counted nowhere.
+        """
         accepted, profiles, callbacks = 0, [], []
         with self._database.change() as connection:
+            found = connection.execute("select began_at from watermarks where pipeline = ?", (pipeline,)).fetchone()
+            began = float("-inf") if found is None else float(found[0])
             for job in seen:
                 known = connection.execute(
                     "select profile_at, callback from jobs where pipeline = ? and id = ?", (pipeline, job.id)
                 ).fetchone()
-                accepted += known is None
-                if job.profile_at is not None and (known is None or known[0] is None):
-                    profiles.append(job)
-                if job.callback is not None and (known is None or known[1] is None):
-                    callbacks.append(job)
-                self._note(connection, job)
+                history = known is None and job.ended_at is not None and job.ended_at < began
+                if not history:
+                    accepted += known is None
+                    if job.profile_at is not None and (known is None or known[0] is None):
+                        profiles.append(job)
+                    if job.callback is not None and (known is None or known[1] is None):
+                        callbacks.append(job)
+                self._note(connection, job, history=history)
             if read_up_to is not None:
                 connection.execute(
-                    "insert into watermarks values (?, ?) on conflict (pipeline)"
-                    " do update set changed_at = max(changed_at, excluded.changed_at)",
-                    (pipeline, read_up_to),
+                    "update watermarks set changed_at = max(changed_at, ?) where pipeline = ?", (read_up_to, pipeline)
                 )
         return Taken(accepted, profiles, callbacks)
 
@@ -144,15 +152,15 @@ class JobLedger:
         )
         return {(str(pipeline), JobState(str(standing))): int(str(count)) for pipeline, standing, count in rows}
 
-    def _note(self, connection: sqlite3.Connection, job: SeenJob) -> None:
+    def _note(self, connection: sqlite3.Connection, job: SeenJob, *, history: bool) -> None:
         connection.execute(
-            "insert into jobs (pipeline, id, user, state, accepted_at, changed_at, alive_at, profile_at, callback)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (pipeline, id) do update set state = excluded.state,"
-            " changed_at = excluded.changed_at, alive_at = excluded.alive_at,"
+            "insert into jobs (pipeline, id, user, state, accepted_at, changed_at, alive_at, profile_at, callback,"
+            " started, ended) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (pipeline, id) do update set"
+            " state = excluded.state, changed_at = excluded.changed_at, alive_at = excluded.alive_at,"
             " profile_at = coalesce(jobs.profile_at, excluded.profile_at),"
             " callback = coalesce(jobs.callback, excluded.callback)",
             (
                 *(job.pipeline, job.id, self._pseudonym(job.user_id), job.state, job.accepted_at),
-                *(job.changed_at, job.alive_at, job.profile_at, job.callback),
+                *(job.changed_at, job.alive_at, job.profile_at, job.callback, history, history),
             ),
         )

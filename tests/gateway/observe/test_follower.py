@@ -50,9 +50,7 @@ class Watched:
     def __init__(self, evidence: Evidence, hands: Hands, reader: SupabaseReader, pipeline: Pipeline) -> None:
         self.evidence, self.hands = evidence, hands
         self.ledger = JobLedger(evidence.database, evidence.pseudonyms.of)
-        self.follower = Follower(
-            *(pipeline, reader, self.ledger, evidence.store, evidence.thread), patience=PATIENCE, look_back=0.0
-        )
+        self.follower = Follower(*(pipeline, reader, self.ledger, evidence.store, evidence.thread), patience=PATIENCE)
 
     async def look(self, at: float | None = None) -> Pass:
         """Passes until there is nothing more to do at once."""
@@ -85,7 +83,7 @@ async def watching(
     await evidence.open()
     reader = SupabaseReader(sandbox.url, sandbox.keys.service, per_second=1000.0)
     watched = Watched(evidence, hands, reader, pipeline)
-    await evidence.thread.run(lambda: watched.ledger.take(pipeline, [], read_up_to=time.time()))
+    await evidence.thread.run(lambda: watched.ledger.begin(pipeline, time.time(), 0.0))
     try:
         yield watched
     finally:
@@ -210,6 +208,17 @@ async def test_more_rows_than_fit_on_a_page_are_all_read_once(
         await watched.look()
         assert (await watched.look()).accepted == 0
         assert [len(await watched.records(job["id"])) for job in jobs] == [1] * 8
+
+
+async def test_what_was_over_before_anybody_looked_is_history(tmp_path: Path, sandbox: RunningSandbox) -> None:
+    old = legacy_job(sandbox, sandbox.create_user(), "failed", completed_at=(now() - timedelta(seconds=20)).isoformat())
+    running = legacy_job(sandbox, sandbox.create_user())
+    async with watching(tmp_path, sandbox) as watched:
+        await watched.look()
+        change_job(sandbox, running, status="failed")
+        await watched.look()
+        assert await watched.records(old) == []
+        assert (await watched.end(running))["outcome"] == "failed"
 
 
 async def test_a_row_that_becomes_visible_after_a_younger_one_is_not_missed(
