@@ -6,13 +6,21 @@ import json
 
 EPOCH = 1_700_000_000
 DAY = 86_400
-FILLER = "The kettle sang, the rain went on, and nobody minded. "
+LONG_EVERY = 5
+LONG_SENTENCES = 400
+SHORT_SENTENCES = 2
+REPEATING = 10
 
 
 def conversation(seed: int, number: int, sentences: int) -> dict[str, object]:
-    """One conversation of two turns; `sentences` of filler make some of them more than one chunk long."""
+    """One conversation of two turns; `sentences` of filler make some of them more than one chunk long.
+
+    Every `REPEATING`th repeats one sentence, so that some of its chunks are equal: they are asked about once.
+    """
+    told = f"The kettle of {seed} sang, the rain went on, and nobody minded. "
+    filler = (told if number % REPEATING == 0 else f"{told}That was time {index}. " for index in range(sentences))
     turns = [
-        ("user", f"I prefer tea number {seed}-{number} over coffee. {FILLER * sentences}"),
+        ("user", f"I prefer tea number {seed}-{number} over coffee. {''.join(filler)}"),
         ("assistant", "Noted."),
         ("user", f"I decided to plant row {number} in garden {seed}."),
         ("assistant", "Good."),
@@ -41,5 +49,8 @@ def conversation(seed: int, number: int, sentences: int) -> dict[str, object]:
 
 def export(seed: int, conversations: int) -> bytes:
     """A whole export; every fifth conversation is several chunks long."""
-    made = [conversation(seed, number, 400 if number % 5 == 0 else 2) for number in range(conversations)]
+    made = [
+        conversation(seed, number, SHORT_SENTENCES if number % LONG_EVERY else LONG_SENTENCES)
+        for number in range(conversations)
+    ]
     return json.dumps(made).encode()

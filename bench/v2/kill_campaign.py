@@ -1,10 +1,11 @@
-"""kill -9 at random moments of real imports: `python -m bench.v2.kill_campaign --kills 100`.
+"""kill -9 at random moments of real imports: `python -m bench.v2 kills --kills 100`.
 
 Every user first has a small import, so that there are chunks to lose. Then larger imports of several users run at once
-while the service is killed and started again. What must hold, and is checked against an import that nobody disturbed:
-every job ends complete; each question has one paid answer, and no more calls were made beyond them than can have been
-on their way at the kills; the chunks are the same, none missing and none twice; no look at the database ever found a
-user without chunks.
+while the service is killed and started again. Afterwards every one of these exports is imported once more, for another
+user and undisturbed: the twin. What must hold: every import ends complete; its bill has, step by step, as many paid
+calls as the twin's; the model was asked the same questions, and what it answered beyond was on its way to a process
+that died, or about to be kept; the chunks are the same, none missing and none twice; no look at the database ever found
+a user without chunks; nobody was told twice.
 """
 
 from __future__ import annotations
@@ -12,21 +13,19 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-import sys
-import tempfile
-import threading
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import psycopg
-import typer
 from rich.console import Console
-from rich.table import Table
 
 from bench.v2.exports import export
+from bench.v2.kill_report import Report
+from bench.v2.meter import Meter
+from bench.v2.watch import LOOK_SECONDS, Watch
 from bench.v2.worker import Worker
 from sandbox.running import RunningSandbox
 
@@ -34,137 +33,99 @@ CONVERSATIONS = 60
 FIRST_CONVERSATIONS = 3
 CONCURRENCY = 3
 AT_ONCE = 3
+# Also shorter than a start of the jobs and longer than most steps.
 LIFE_SECONDS = (0.05, 3.0)
-LOOK_SECONDS = 0.02
 ENDED = ("complete", "degraded", "failed", "cancelled", "handed_back")
-JOB_SECONDS = 240.0
+TELLING = ("complete", "degraded")
+JOB_SECONDS = 300.0
 MODEL_LATENCY_MS = 40
 EMBEDDING_LATENCY_MS = 3
 
 
-@dataclass
-class Report:
-    """What the campaign saw."""
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One import of the campaign: which export, for whom, as which job."""
 
-    kills: int = 0
-    jobs: int = 0
-    complete: int = 0
-    killed_at: dict[str, int] = field(default_factory=dict)
-    paid_answers: int = 0
-    paid_answers_undisturbed: int = 0
-    calls_beyond: int = 0
-    calls_beyond_allowed: int = 0
-    users_with_wrong_chunks: int = 0
-    looks: int = 0
-    looks_without_chunks: int = 0
-    told_twice: int = 0
-    seconds: float = 0.0
-
-    @property
-    def holds(self) -> bool:
-        """Whether everything that must hold held."""
-        return (
-            self.complete == self.jobs > 0
-            and self.paid_answers == self.paid_answers_undisturbed
-            and 0 <= self.calls_beyond <= self.calls_beyond_allowed
-            and not (self.users_with_wrong_chunks or self.looks_without_chunks or self.told_twice)
-            and self.looks > 0
-        )
-
-
-class Watch:
-    """Looks at every watched user's chunks, again and again, over a connection of its own."""
-
-    def __init__(self, uri: str) -> None:
-        self._uri = uri
-        self._users: tuple[str, ...] = ()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self.looks = 0
-        self.empty = 0
-
-    def add(self, user: str) -> None:
-        self._users = (*self._users, user)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        found = "select distinct user_id::text from conversation_chunks where user_id::text = any(%s)"
-        with psycopg.connect(self._uri, autocommit=True) as connection:
-            while not self._over.wait(LOOK_SECONDS):
-                users = self._users
-                if users:
-                    there = {row[0] for row in connection.execute(found, (list(users),))}
-                    self.looks += 1
-                    self.empty += len(set(users) - there)
+    seed: int
+    user: str
+    job: str
 
 
 class Campaign:
     """One sandbox, one service, many kills."""
 
-    def __init__(self, sandbox: RunningSandbox, folder: Path, seed: int) -> None:
+    def __init__(self, sandbox: RunningSandbox, meter: Meter, folder: Path, seed: int) -> None:
         self._sandbox = sandbox
-        self._worker = Worker(sandbox, folder / "state", CONCURRENCY)
+        self._meter = meter
+        self._worker = Worker(sandbox, folder / "state", CONCURRENCY, **meter.environment)
         self._random = random.Random(seed)
         self._report = Report()
         self._watch = Watch(sandbox.sql_uri)
-        self._jobs: dict[str, str] = {}
+        self._imports: list[Import] = []
         self._active: set[str] = set()
+        self._kills: list[float] = []
 
     def run(self, kills: int, stop_at: float, console: Console) -> Report:
         """Kill so often, or until the time is up; then let everything end, and compare."""
         began = time.monotonic()
         self._worker.start()
-        undisturbed, calls_each = self._undisturbed()
-        asked_before = self._asked()
-        first_paid = self._paid()
         self._watch.start()
         while self._report.kills < kills and time.monotonic() < stop_at:
             self._top_up()
             time.sleep(self._random.uniform(*LIFE_SECONDS))
             self._note_steps()
             self._worker.kill()
+            self._kills.append(time.monotonic())
             self._report.kills += 1
             if self._report.kills % 10 == 0:
-                console.print(f"{self._report.kills} kills, {len(self._jobs)} jobs, {len(self._active)} running")
+                console.print(f"{self._report.kills} kills, {len(self._imports)} imports, {len(self._active)} running")
             self._worker.start()
         self._wait_for_all()
         self._watch.stop()
-        self._compare(undisturbed, calls_each, asked_before, first_paid)
+        self._report.looks, self._report.looks_without_chunks = self._watch.looks, self._watch.empty
+        disturbed = len(self._meter.answers)
+        console.print(f"{len(self._imports)} imports have ended; now their twins")
+        twins = self._twins()
+        self._report.compare_answers(self._meter.answers[:disturbed], self._meter.answers[disturbed:], self._kills)
+        for one, twin in zip(self._imports, twins, strict=True):
+            self._report.compare_bills(f"import {one.seed}", self._bill(one.job), self._bill(twin.job))
+            self._report.users_with_wrong_chunks += self._fingerprint(one.user) != self._fingerprint(twin.user)
         self._worker.stop()
         self._report.seconds = round(time.monotonic() - began, 1)
         return self._report
 
-    def _undisturbed(self) -> tuple[str, int]:
-        """Fingerprint of the chunks, and calls, of an import that nobody disturbs."""
-        user = self._sandbox.create_user()
-        self._ended(self._begin(user, FIRST_CONVERSATIONS))
-        job = self._ended(self._begin(user, CONVERSATIONS))
-        assert job["status"] == "complete", job
-        cost = job["cost"]
-        assert isinstance(cost, dict)
-        return self._fingerprint(user), int(cost["llm_call_count"])
-
     def _top_up(self) -> None:
-        """As many imports at once as wanted, each of a new user who already has chunks."""
-        self._active = {job for job in self._active if self._job(job)["status"] not in ENDED}
-        users = [self._sandbox.create_user() for _ in range(AT_ONCE - len(self._active))]
-        for first in [self._begin(user, FIRST_CONVERSATIONS) for user in users]:
-            self._ended(first)
-        for user in users:
-            self._watch.add(user)
-            job = self._begin(user, CONVERSATIONS)
-            self._jobs[job] = user
-            self._active.add(job)
+        """As many imports at once as wanted, each of an export of its own for a user who already has chunks."""
+        self._active = {job for job in self._active if not is_over(self._job(job))}
+        first = len(self._imports)
+        for one in self._started(range(first, first + AT_ONCE - len(self._active)), watched=True):
+            self._imports.append(one)
+            self._active.add(one.job)
 
-    def _begin(self, user: str, conversations: int) -> str:
+    def _started(self, seeds: range, *, watched: bool) -> list[Import]:
+        """Imports that have begun, of new users whose first import has ended."""
+        users = [(seed, self._sandbox.create_user()) for seed in seeds]
+        for first in [self._begin(seed, user, FIRST_CONVERSATIONS) for seed, user in users]:
+            self._ended(first)
+        if watched:
+            for _, user in users:
+                self._watch.add(user)
+        return [Import(seed, user, self._begin(seed, user, CONVERSATIONS)) for seed, user in users]
+
+    def _twins(self) -> list[Import]:
+        """Each export of the campaign once more, undisturbed."""
+        twins: list[Import] = []
+        for first in range(0, len(self._imports), AT_ONCE):
+            some = self._started(range(first, min(first + AT_ONCE, len(self._imports))), watched=False)
+            for one in some:
+                if self._ended(one.job)["status"] != "complete":
+                    raise RuntimeError(f"the undisturbed import of {one.seed} is not complete")
+            twins += some
+        return twins
+
+    def _begin(self, seed: int, user: str, conversations: int) -> str:
         path = f"user-imports/{user}/{conversations}.json"
-        self._sandbox.upload(path, export(7, conversations))
+        self._sandbox.upload(path, export(seed, conversations))
         answer = self._worker.http.post("/process-full", json={"user_id": user, "storage_path": path})
         answer.raise_for_status()
         job: str = answer.json()["job_id"]
@@ -176,7 +137,7 @@ class Campaign:
 
     def _ended(self, job: str) -> dict[str, object]:
         deadline = time.monotonic() + JOB_SECONDS
-        while (found := self._job(job))["status"] not in ENDED:
+        while not is_over(found := self._job(job)):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"the job {job} does not end: {found}")
             time.sleep(LOOK_SECONDS)
@@ -184,73 +145,45 @@ class Campaign:
 
     def _note_steps(self) -> None:
         for row in self._sandbox.rows("pipeline_runs", {"status": "in.(accepted,running)", "select": "step"}):
-            seen = self._report.killed_at
-            seen[row["step"]] = seen.get(row["step"], 0) + 1
+            step = row["step"] or "accepted"
+            self._report.killed_at[step] = self._report.killed_at.get(step, 0) + 1
 
     def _wait_for_all(self) -> None:
-        for job in self._jobs:
-            self._report.jobs += 1
-            found = self._ended(job)
+        for one in self._imports:
+            self._report.imports += 1
+            found = self._ended(one.job)
             self._report.complete += found["status"] == "complete" and found["coverage"] == 1
         told = Counter(call["body"]["run_id"] for call in self._sandbox.callbacks())
-        self._report.told_twice = sum(1 for job in self._jobs if told[job] > 1)
+        self._report.told_once = sum(told[one.job] == 1 for one in self._imports)
+        self._report.told_twice = sum(told[one.job] > 1 for one in self._imports)
 
-    def _compare(self, undisturbed: str, calls_each: int, asked_before: int, first_paid: int) -> None:
-        report = self._report
-        for job, user in self._jobs.items():
-            cost = self._job(job)["cost"]
-            assert isinstance(cost, dict)
-            report.paid_answers += int(cost["llm_call_count"])
-            report.users_with_wrong_chunks += self._fingerprint(user) != undisturbed
-        report.paid_answers_undisturbed = calls_each * report.jobs
-        report.calls_beyond = (self._asked() - asked_before) - (self._paid() - first_paid)
-        report.calls_beyond_allowed = report.kills * CONCURRENCY
-        report.looks, report.looks_without_chunks = self._watch.looks, self._watch.empty
-
-    def _asked(self) -> int:
-        """Requests that the model was sent, as it counted them."""
-        requests: int = self._sandbox.calls()["anthropic"]["requests"]
-        return requests
-
-    def _paid(self) -> int:
-        """Answers of the model that the ledger has charged."""
+    def _bill(self, job: str) -> dict[str, int]:
+        """Paid calls by step, as the ledger has them."""
         with psycopg.connect(self._sandbox.sql_uri) as connection:
-            row = connection.execute("select sum(calls) from pipeline_costs where step <> 'embed'").fetchone()
-        return int(row[0]) if row and row[0] is not None else 0
+            rows = connection.execute(
+                "select step, sum(calls) from pipeline_costs where run_id = %s group by step", (job,)
+            ).fetchall()
+        return {str(step): int(calls) for step, calls in rows}
 
     def _fingerprint(self, user: str) -> str:
         """All of a user's chunks but their ids, as one hash; a chunk that is there twice changes it."""
         with psycopg.connect(self._sandbox.sql_uri) as connection:
             rows = connection.execute(
-                "select chunk_tier, conversation_id, content, embedding is not null from conversation_chunks "
-                "where user_id = %s order by 1, 2, 3",
+                "select chunk_tier, conversation_id, title, content, message_count, created_at::text, "
+                "md5(embedding::text) from conversation_chunks where user_id = %s order by 1, 2, 4",
                 (user,),
             ).fetchall()
         return f"{len(rows)}:{hashlib.sha256(json.dumps(rows).encode()).hexdigest()}"
 
 
-def main(
-    kills: Annotated[int, typer.Option(min=1, help="How often the service is killed.")] = 100,
-    seed: Annotated[int, typer.Option(help="Seed of the moments.")] = 1,
-    minutes: Annotated[float, typer.Option(min=0.1, help="No more kills after so long.")] = 60.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
-) -> None:
-    """Kill the service again and again, and check that nothing was lost, doubled or paid for twice."""
-    console = Console(stderr=True)
-    with RunningSandbox() as sandbox, tempfile.TemporaryDirectory(prefix="kill-campaign-") as folder:
+def is_over(job: Mapping[str, object]) -> bool:
+    """Whether nothing more will happen: a complete import has also told the web app, or given up on it."""
+    told = job["callback_outcome"] not in (None, "sending")
+    return job["status"] in ENDED and (told or job["status"] not in TELLING)
+
+
+def campaign(kills: int, seed: int, minutes: float, folder: Path, console: Console) -> Report:
+    """A whole campaign over a sandbox of its own."""
+    with RunningSandbox() as sandbox, Meter(sandbox.url) as meter:
         sandbox.set_faults(anthropic={"latency_ms": MODEL_LATENCY_MS}, bedrock={"latency_ms": EMBEDDING_LATENCY_MS})
-        report = Campaign(sandbox, Path(folder), seed).run(kills, time.monotonic() + 60 * minutes, console)
-    if as_json:
-        print(json.dumps({**asdict(report), "holds": report.holds}, indent=2))
-    else:
-        table = Table(title=f"{report.kills} kills, seed {seed}: {'all holds' if report.holds else 'BROKEN'}")
-        table.add_column("what")
-        table.add_column("seen", justify="right")
-        for name, value in asdict(report).items():
-            table.add_row(name.replace("_", " "), str(value))
-        Console().print(table)
-    sys.exit(0 if report.holds else 1)
-
-
-if __name__ == "__main__":
-    typer.run(main)
+        return Campaign(sandbox, meter, folder, seed).run(kills, time.monotonic() + 60 * minutes, console)

@@ -21,7 +21,7 @@ START_SECONDS = 90.0
 class Worker:
     """`v2 serve` over a sandbox."""
 
-    def __init__(self, sandbox: RunningSandbox, state: Path, concurrency: int) -> None:
+    def __init__(self, sandbox: RunningSandbox, state: Path, concurrency: int, **given: str) -> None:
         state.mkdir(parents=True, exist_ok=True)
         self.log = state / "v2.log"
         self._environment = {
@@ -33,6 +33,7 @@ class Worker:
             "V2_RUNNING_IMPORTS": "4",
             "FACT_EXTRACTION_CONCURRENCY": str(concurrency),
             "V2_MEMORY_HEADROOM_MB": "0",
+            **given,
         }
         self._process: subprocess.Popen[str] | None = None
 
@@ -53,6 +54,12 @@ class Worker:
         if not line.startswith(READY):
             raise RuntimeError(f"v2 did not start: {self.log.read_text()[-2000:]}")
         self.http = httpx.Client(base_url=line.removeprefix(READY).strip(), timeout=60, trust_env=False)
+
+    @property
+    def pid(self) -> int:
+        """The service's process."""
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         """kill -9."""

@@ -1,49 +1,43 @@
-"""The kill campaign's verdict: one thing that does not hold breaks it."""
+"""The kill campaign's material, and when it takes a job for over."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any  # values of different fields
+import json
 
 import pytest
 
-from bench.v2.exports import export
-from bench.v2.kill_campaign import Report
-
-SOUND = Report(
-    kills=2,
-    jobs=3,
-    complete=3,
-    paid_answers=30,
-    paid_answers_undisturbed=30,
-    calls_beyond=4,
-    calls_beyond_allowed=6,
-    looks=9,
-)
-
-
-def test_a_campaign_in_which_nothing_was_lost_holds() -> None:
-    assert SOUND.holds
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"complete": 2},
-        {"jobs": 0, "complete": 0},
-        {"paid_answers": 31},
-        {"calls_beyond": 7},
-        {"calls_beyond": -1},
-        {"users_with_wrong_chunks": 1},
-        {"looks_without_chunks": 1},
-        {"looks": 0},
-        {"told_twice": 1},
-    ],
-)
-def test_anything_that_was_lost_or_doubled_breaks_it(change: dict[str, Any]) -> None:
-    assert not replace(SOUND, **change).holds
+from bench.v2.exports import REPEATING, export
+from bench.v2.kill_campaign import is_over
 
 
 def test_exports_are_the_same_for_the_same_arguments() -> None:
     assert export(1, 6) == export(1, 6)
     assert export(1, 6) != export(2, 6)
+
+
+def test_no_two_conversations_share_a_long_text_and_one_repeats_itself() -> None:
+    texts = [
+        node["message"]["content"]["parts"][0]
+        for talk in json.loads(export(1, REPEATING + 1))
+        for node in talk["mapping"].values()
+        if node["message"]
+    ]
+    long = [text for text in texts if len(text) > 1000]
+    assert len(set(long)) == len(long) == 3
+    repeated = [text for text in long if len(set(text.split(". "))) < 5]
+    assert len(repeated) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "over"),
+    [
+        ("running", None, False),
+        ("complete", None, False),
+        ("complete", "sending", False),
+        ("complete", "delivered", True),
+        ("degraded", "unknown", True),
+        ("failed", None, True),
+    ],
+)
+def test_a_job_is_over_when_nothing_more_will_happen(status: str, told: str | None, over: bool) -> None:
+    assert is_over({"status": status, "callback_outcome": told}) is over
