@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help run demo test check lint types bench fuzz settings lock clean
+.PHONY: help run demo test check lint types bench fuzz settings lock smoke images sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -53,6 +53,18 @@ lock: ## resolve pyproject.toml into the lock files, UPGRADE=--upgrade for newer
 	@$(LOCK) --extra dev $(UPGRADE) --output-file requirements.lock
 	@for extra in build gateway v2 legacy sandbox; do \
 		$(LOCK) --extra $$extra --constraint requirements.lock --output-file deploy/locks/$$extra.lock; done
+
+smoke: $(STAMP) ## is a deployment whole? URL=https://... ARGS="--ops http://... --help for more"
+	@$(BIN)/python deploy/smoke.py $(URL) $(ARGS)
+
+images: ## build the images with buildah, start each and ask its health (needs root; installs buildah)
+	@deploy/build_images.sh
+
+sbom: $(STAMP) ## write a bill of materials per image to build/sbom
+	@mkdir -p build/sbom
+	@for name in gateway v2 legacy sandbox; do \
+		$(BIN)/python deploy/sbom.py deploy/locks/$$name.lock > build/sbom/$$name.cdx.json; done
+	@ls build/sbom/*.cdx.json
 
 clean: ## remove the virtual environment, caches and local state
 	rm -rf $(VENV) .state build dist .mypy_cache .ruff_cache .pytest_cache
