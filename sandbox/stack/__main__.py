@@ -103,7 +103,7 @@ def stack(
                 processes.wait_ready()
             with console.status("starting legacy, v2 and the gateway ..."):
                 set_flag(layout, percent)
-                for service in (*backends(layout), gateway_service(layout)):
+                for service in (*backends(layout), gateway_service(layout, observing=True)):
                     processes.start(service)
                 processes.wait_ready()
             is_up = True
@@ -147,7 +147,7 @@ def say_where(layout: Layout, processes: Processes) -> None:
     """The URLs, and the next three commands to try."""
     sample = next(make_seeds(DEFAULT_EXPORTS, 1)).user_id
     console.print(f"\npublic   {layout.gateway_url}   the one URL a frontend knows")
-    console.print(f"ops      {layout.ops_url}   /metrics, /readyz, the ops API")
+    console.print(f"ops      {layout.ops_url}   /metrics, /evidence, the ops page")
     console.print(f"behind   legacy {layout.legacy_url}   v2 {layout.v2_url}   sandbox {layout.sandbox_url}")
     console.print(f"logs     {', '.join(str(path) for _, path in processes.logs())}\n", soft_wrap=True)
     console.print("Try next:")

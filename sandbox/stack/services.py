@@ -95,8 +95,16 @@ def backends(layout: Layout) -> tuple[Service, Service]:
     return legacy, v2
 
 
-def gateway_service(layout: Layout) -> Service:
-    ports = layout.ports
+def gateway_service(layout: Layout, *, observing: bool = False) -> Service:
+    """The gateway; `observing` it follows the jobs of both pipelines and keeps evidence of them."""
+    ports, environment = layout.ports, {}
+    if observing:
+        database = sandbox_environment(layout)
+        environment = {
+            "GATEWAY_STATE_DIR": str(layout.state / "gateway"),
+            "GATEWAY_SUPABASE_URL": database["SUPABASE_URL"],
+            "GATEWAY_SUPABASE_SERVICE_KEY": database["SUPABASE_SERVICE_KEY"],
+        }
     return Service(
         "gateway",
         (
@@ -106,6 +114,7 @@ def gateway_service(layout: Layout) -> Service:
             *("--flags", str(layout.flags), "--workers", str(layout.workers)),
         ),
         health=f"{layout.gateway_url}/_gateway/health",
+        environment=environment,
     )
 
 
