@@ -1,4 +1,4 @@
-"""The command line `v2`: serve, import a file, check and audit, show costs, print the migrations."""
+"""The command line `v2`: serve, import a file, chunk anew, check and audit, show costs, print the migrations."""
 
 from __future__ import annotations
 
@@ -71,22 +71,19 @@ def import_file(
 
 @app.command()
 def check() -> None:
-    """Check settings, modules, database and everybody else that imports need, and name every problem at once.
+    """Check settings, modules and database, and name every problem."""
+    from v2_service.health import import_problems
+    from v2_service.import_file import database_problem
 
-    Nothing is paid for and nothing is written. Exit code 2 when settings are wrong, 1 when something else is.
-    """
-    from v2_service.check import everything_wrong
-
-    try:
-        settings, wrong = load_settings(), []
-    except V2Error as error:
-        settings, wrong = None, error.sentence.splitlines()
-    found = asyncio.run(everything_wrong(settings))
-    for line in (*wrong, *found):
-        err.print("[red]✗[/red]", line, markup=True, highlight=False)
-    if wrong or found:
-        raise typer.Exit(EXIT_BAD_SETTINGS if wrong else EXIT_NOT_COMPLETE)
-    out.print("settings, modules, database, storage, models and addresses are in order")
+    settings = _settings()
+    problems = [f"{name}: {state}" for name, state in import_problems().items() if state != "ok"]
+    problem = asyncio.run(database_problem(settings))
+    problems += [problem] if problem else []
+    for line in problems:
+        err.print(f"[red]✗[/red] {line}")
+    if problems:
+        raise typer.Exit(EXIT_NOT_COMPLETE)
+    out.print("settings, modules and database are in order")
 
 
 @app.command()
@@ -114,6 +111,38 @@ def audit() -> None:
         err.print(f"[red]{error.sentence}[/red]")
         sound = False
     raise typer.Exit(0 if sound else EXIT_NOT_COMPLETE)
+
+
+@app.command()
+def rechunk(
+    user: Annotated[str | None, typer.Option(help="One user's id (UUID), whatever the version.")] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="All users whose chunks are older.")] = False,
+    older_than: Annotated[
+        int | None,
+        typer.Option(min=1, help="Only chunks of an older chunking version; the monolith's count as 0. Default: ours."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Read the exports, count the chunks, and write nothing.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many users.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, max=20, help="Users at once.")] = 2,
+) -> None:
+    """Chunk users anew from their stored exports. May be interrupted and repeated at any time.
+
+    Chat and search go on: the new chunks replace the old ones in one moment. No language model is asked, and only texts
+    that changed are embedded. Exit code 0: all that can be done is done; 1: something failed; 3: an import was in the
+    way of some users, so run it again.
+    """
+    from v2_service.rechunk import Options
+    from v2_service.reports import show_rechunk
+
+    if (user is None) is not everyone:
+        raise typer.BadParameter("give either --user or --all")
+    options = Options(user, older_than, dry_run, limit, concurrency)
+    try:
+        code = asyncio.run(show_rechunk(_settings(), out, options))
+    except V2Error as error:
+        err.print(f"[red]{error.sentence}[/red]")
+        code = EXIT_NOT_COMPLETE
+    raise typer.Exit(code)
 
 
 @app.command()

@@ -1,16 +1,18 @@
-"""`v2 costs` and `v2 audit`: what the database tells operators, as tables (`migrations/0008_reports.sql`)."""
+"""`v2 costs`, `v2 audit` and `v2 rechunk` as tables. Counterparts: `migrations/0008` and `0018`, `rechunk.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from v2_service.adapters.costs import dollars
 from v2_service.contract import JsonObject, JsonValue
 from v2_service.errors import StoreRefused
 from v2_service.jobs.services import open_services
+from v2_service.rechunk import Options, rechunk
 from v2_service.settings import Settings
 
 EXAMPLES = 5
@@ -22,8 +24,12 @@ FINDINGS: Mapping[str, tuple[str, bool]] = {
     "chunks_twice": ("chunks that are there more than once", True),
     "unknown_tier": ("users with a chunk tier that search does not know", True),
     "run_silent_for_two_hours": ("runs that nobody has worked on for two hours", True),
+    "mixed_versions": ("users with chunks of several chunking versions", True),
+    "twice_the_chunks_made": ("users with twice the chunks that their last import made", True),
+    "batch_unsettled_for_two_days": ("batches of model calls that were never charged", True),
     "tiers_missing": ("users whose chunks are not in all three tiers", False),
     "many_chunks_per_conversation": ("conversations of more than ten medium chunks", False),
+    "chunks_per_user_doubled": ("imports of this week, which make twice the chunks per user of those before", False),
 }
 
 
@@ -65,6 +71,33 @@ async def show_costs(settings: Settings, console: Console, newest: int) -> None:
         console.print(
             f"{summary['runs']} runs: " + ", ".join(f"{name[:-4]} ${_money(summary[name])}" for name in names)
         )
+
+
+async def show_rechunk(settings: Settings, console: Console, options: Options) -> int:
+    """Chunk users anew with a bar, print what became of them; the exit code. Raises V2Error."""
+    columns = (TextColumn("users"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("users", total=None)
+        async with open_services(settings) as services:
+            tally = await rechunk(
+                services,
+                options,
+                lambda users: progress.update(task, total=users),
+                lambda _: progress.advance(task),
+            )
+    table = Table(title="Rechunk (nothing was written)" if options.dry_run else "Rechunk", show_header=False)
+    table.add_row("users", str(tally.users))
+    table.add_row("would be chunked anew" if options.dry_run else "chunked anew", str(tally.done))
+    table.add_row("chunks before, after", f"{tally.before}, {tally.after}")
+    if not options.dry_run:
+        table.add_row("embedded anew", str(tally.embedded))
+    for name, counted in (("skipped", tally.skipped), ("failed", tally.failed)):
+        for reason, users in counted.items():
+            table.add_row(f"{name}: {reason.replace('_', ' ')}", str(users))
+    for one in tally.problems:
+        table.add_row(one.user_id, one.sentence or one.problem.replace("_", " "))
+    console.print(table)
+    return tally.exit_code
 
 
 def _rows(value: JsonValue) -> list[JsonObject]:

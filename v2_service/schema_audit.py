@@ -28,7 +28,7 @@ def expected(dimensions: int) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
         "conversation_chunks": {
             **_each("id user_id", UUIDS),
             **_each("conversation_id title content chunk_tier", TEXTS),
-            **_each("message_count", NUMBERS),
+            **_each("message_count chunking_version", NUMBERS),
             **_each("created_at", TIMES),
             **_each("is_recent", BOOLEANS),
             **vector,
@@ -49,6 +49,7 @@ def expected(dimensions: int) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
         "pipeline_run_keys": {**_each("idempotency_key", TEXTS), **_each("run_id", UUIDS)},
         "pipeline_replies": {**_each("request_hash step", TEXTS), "reply": ("jsonb",)},
         "pipeline_staged_chunks": {**_each("id run_id", UUIDS), **_each("content tier", TEXTS), **vector},
+        "pipeline_batches": {**_each("id run_id", UUIDS), **_each("batch_id state", TEXTS)},
         "pipeline_costs": {**_each("step", TEXTS), "day": ("date",), "dollars": ("double precision",)},
     }
 

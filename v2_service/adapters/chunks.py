@@ -14,9 +14,11 @@ from v2_service.adapters.runs import Lease
 from v2_service.adapters.supabase import Rest, expect_written
 from v2_service.contract import Chunk, JsonValue, Tier
 from v2_service.errors import StoreRefused
+from v2_service.processors import ChunkingSettings
 from v2_service.text import storable
 
-CHUNKING_VERSION = 2
+# There is one chunking, whose default settings are in force (S-92); the live rows name its version (S-93).
+CHUNKING_VERSION = ChunkingSettings().version
 RECENT_DAYS = 180
 COLUMNS = (
     "id,tier,position,conversation_id,title,content,message_count,chunk_index,total_chunks,token_count,"

@@ -46,7 +46,7 @@ def new_runtime(settings: Settings) -> BedrockRuntime:
             connect_timeout=CONNECT_SECONDS,
             read_timeout=settings.model_timeout_seconds,
             retries={"max_attempts": settings.model_retries + 1, "mode": "standard"},
-            max_pool_connections=settings.embedding_concurrency * settings.running_imports,
+            max_pool_connections=settings.embedding_concurrency,
         ),
     )
     return client
@@ -61,16 +61,25 @@ class BedrockEmbeddings:
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="embedding")
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One normalised vector of 1024 numbers per text, in order. Raises EmbeddingsUnavailable."""
+        """One normalised vector of 1024 numbers per text, in order.
+
+        Raises EmbeddingsUnavailable, with the vectors that were made, once every call has ended.
+        """
         loop = asyncio.get_running_loop()
         calls = [loop.run_in_executor(self._threads, self._embed, text) for text in texts]
         done = await asyncio.gather(*calls, return_exceptions=True)
-        vectors: list[list[float]] = []
-        for result in done:
+        made: dict[int, list[float]] = {}
+        failures: list[BaseException] = []
+        for index, result in enumerate(done):
             if isinstance(result, BaseException):
-                raise result
-            vectors.append(result)
-        return vectors
+                failures.append(result)
+            else:
+                made[index] = result
+        for failure in failures:
+            if isinstance(failure, EmbeddingsUnavailable):
+                failure.made = made
+            raise failure
+        return list(made.values())
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -14,7 +14,6 @@ from dataclasses import asdict
 
 from v2_service.adapters.supabase import Rest
 from v2_service.contract import JsonValue, ModelReply, ModelRequest, Models, Outcome, Usage
-from v2_service.errors import ModelUnavailable
 from v2_service.prices import Prices
 from v2_service.text import storable_json
 
@@ -78,12 +77,7 @@ class Remembering:
             rows = await self._rest.select("pipeline_replies", query)
             if rows and isinstance(rows[0]["reply"], dict):
                 return reply_from_json(rows[0]["reply"])
-        try:
-            reply = await self._models.complete(request)
-        except ModelUnavailable as error:
-            if error.usage.calls:
-                await self._charge(request.step, error.usage)
-            raise
+        reply = await self._models.complete(request)
         paid = {
             "p_run": self._run_id,
             "p_hash": key,
@@ -94,20 +88,6 @@ class Remembering:
         await self._rest.call("v2_keep_reply", paid)
         self._known.add(key)
         return reply
-
-    async def _charge(self, step: str, usage: Usage) -> None:
-        """Charge calls that brought no answer."""
-        await self._rest.call(
-            "v2_charge",
-            {
-                "p_run": self._run_id,
-                "p_step": step,
-                "p_calls": usage.calls,
-                "p_input": usage.input_tokens,
-                "p_output": usage.output_tokens,
-                "p_dollars": self._prices.of(usage),
-            },
-        )
 
 
 def reply_to_json(reply: ModelReply) -> JsonValue:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice
 
-from v2_service.contract import Chunk, JsonObject
+from v2_service.contract import JsonObject
 from v2_service.errors import ImportFailed
-from v2_service.jobs import profile
+from v2_service.jobs import generation, profile
 from v2_service.jobs.session import Session
 from v2_service.jobs.sources import Source
 from v2_service.processors import (
@@ -18,7 +16,6 @@ from v2_service.processors import (
     FullPassSettings,
     Sample,
     Step,
-    chunk_conversations,
     legacy_profile,
     quick_pass_request,
     sample_conversations,
@@ -28,12 +25,8 @@ from v2_service.processors import (
 from v2_service.processors.sampling import SamplingSettings
 from v2_service.settings import Settings
 
-STAGED_AT_ONCE = 200
-EMBEDDED_AT_ONCE = 50
 # Medium chunks per checkpoint of the extraction, whose names count in it.
 CHUNKS_PER_STEP = 24
-STAGE_SECONDS = 300.0
-DIGITS = 8
 
 
 def thresholds(settings: Settings) -> FullPassSettings:
@@ -96,46 +89,22 @@ async def chunk(session: Session, at: datetime) -> JsonObject:
 
     Returns counts by tier, estimated tokens and characters of the conversations' own text.
     """
-    services, lease, loop = session.services, session.lease, asyncio.get_running_loop()
-
-    def stage(batch: tuple[Chunk, ...]) -> None:
-        """From the worker thread: the next batch is parsed only when this one is stored."""
-        writing = services.chunks.stage(lease, batch, at)
-        asyncio.run_coroutine_threadsafe(writing, loop).result(STAGE_SECONDS)
-
-    def work(source: Source) -> None:
-        for batch in batches(chunk_conversations(source.iterate(DropReport()), at)):
-            stage(batch)
-
+    services, lease = session.services, session.lease
     if not session.refresh:
-        source = await session.source()
-        await asyncio.to_thread(work, source)
+        await generation.stage(services, lease, await session.source(), at, DropReport())
     return dict(await services.chunks.staged(lease))
-
-
-def batches(chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, ...]]:
-    """Chunks, some at a time."""
-    while batch := tuple(islice(chunks, STAGED_AT_ONCE)):
-        yield batch
 
 
 async def embed(session: Session, total: int) -> JsonObject:
     """Vectors for every staged chunk that has none, written in bulk."""
     services, lease = session.services, session.lease
     await services.runs.write_profile(lease, profile.embedding())
-    done, after = 0, None
-    while page := await services.chunks.unembedded(lease, after, EMBEDDED_AT_ONCE):
-        await session.budget.check()
-        tokens = sum(row.chunk.token_count for row in page)
-        vectors = await services.embeddings.embed([row.chunk.content for row in page])
-        rounded = {
-            row.id: [round(number, DIGITS) for number in vector] for row, vector in zip(page, vectors, strict=True)
-        }
-        await services.chunks.write_embeddings(lease, rounded, tokens, session.prices.of_embedding(tokens))
-        done, after = done + len(page), page[-1].id
+
+    async def told(done: int) -> None:
         await services.runs.write_profile(lease, profile.embedded(done, total))
         await session.report_within(Step.EMBED, done, total)
-    return {"embedded": done}
+
+    return {"embedded": await generation.embed(services, lease, session.budget, told)}
 
 
 async def switch(session: Session, found: JsonObject, *, full: bool) -> JsonObject:

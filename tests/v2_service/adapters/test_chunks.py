@@ -13,6 +13,7 @@ from v2_service.adapters.runs import Lease, Request
 from v2_service.contract import Tier
 from v2_service.errors import Overtaken, StaleRun, StoreRefused
 from v2_service.jobs.services import Services
+from v2_service.processors import ChunkingSettings
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 VECTOR = [0.6, 0.8] + [0.0] * 1022
@@ -102,6 +103,33 @@ async def test_the_switch_replaces_everything_at_once_and_may_be_repeated(servic
     assert profile == {"total_chunks": 2, "processed_chunks": 2, "import_status": "complete"}
     proof = await services.chunks.proof(lease.run_id)
     assert (proof["chunks"], proof["embedded"]) == (2, 0)
+
+
+async def test_live_chunks_say_which_chunking_made_them_and_queries_can_filter_on_it(
+    services: Services, user: str
+) -> None:
+    lease = await with_old_chunks(services, user, 2)
+    filtered = {"user_id": f"eq.{user}", "chunking_version": "is.null", "select": "conversation_id"}
+    assert [row["conversation_id"] for row in await services.rest.select("conversation_chunks", filtered)] == [
+        "old"
+    ] * 2
+    await services.chunks.stage(lease, [chunk(0), chunk(0, "m" * 60, Tier.MICRO)], NOW)
+    await services.chunks.switch(lease, {})
+    filtered["chunking_version"] = f"eq.{ChunkingSettings().version}"
+    assert len(await services.rest.select("conversation_chunks", filtered)) == 2
+
+
+async def test_a_refresh_leaves_each_chunk_the_version_that_it_has(services: Services, user: str) -> None:
+    lease = await with_old_chunks(services, user, 1)
+    ours = {"user_id": user, "conversation_id": "ours", "content": "x", "created_at": NOW.isoformat()}
+    await services.runs.stop(lease.run_id, "cancelled", "x")
+    await services.rest.insert("conversation_chunks", {**ours, "chunking_version": 7}, on_conflict="id")
+    lease_again = await services.runs.take((await services.runs.claim(Request(user))).run_id)
+    assert lease_again is not None
+    assert await services.chunks.stage_existing(lease_again) == 2
+    await services.chunks.switch(lease_again, {})
+    rows = await services.rest.select("conversation_chunks", {"user_id": f"eq.{user}", "order": "conversation_id"})
+    assert [(row["conversation_id"], row["chunking_version"]) for row in rows] == [("old", None), ("ours", 7)]
 
 
 async def test_a_reader_never_sees_two_generations_nor_none(services: Services, user: str) -> None:

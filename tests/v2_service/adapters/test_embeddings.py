@@ -96,3 +96,16 @@ async def test_the_sandboxs_model_puts_similar_texts_near_each_other(services: S
     assert [round(sum(number * number for number in vector), 3) for vector in (tea, oolong, engine)] == [1, 1, 1]
     near, far = (sum(a * b for a, b in zip(tea, other, strict=True)) for other in (oolong, engine))
     assert near > far
+
+
+async def test_vectors_that_came_before_a_failure_are_told_with_it() -> None:
+    def answer(body: dict[str, object]) -> object:
+        if body["inputText"] in ("1", "3"):
+            raise refusal(400, "ValidationException")
+        return {"embedding": [float(str(body["inputText"]))] * DIMENSIONS}
+
+    made, _ = embeddings(answer)
+    with pytest.raises(EmbeddingsUnavailable) as caught:
+        await made.embed(["0", "1", "2", "3"])
+    assert {place: vector[0] for place, vector in caught.value.made.items()} == {0: 0.0, 2: 2.0}
+    made.close()

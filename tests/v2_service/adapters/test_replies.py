@@ -24,18 +24,15 @@ PRICES = Prices(input=1e6, output=5e6, embedding=0)
 class Counting:
     """A model that answers with how often it was asked, or fails."""
 
-    def __init__(self, failing: bool = False, paid: Usage | None = None) -> None:
+    def __init__(self, failing: bool = False) -> None:
         self.asked = 0
         self.failing = failing
-        self.paid = paid or Usage()
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         self.asked += 1
         await asyncio.sleep(0)
         if self.failing:
-            error = ModelUnavailable("busy")
-            error.usage = self.paid
-            raise error
+            raise ModelUnavailable("busy")
         return ModelReply(Outcome.OK, {"asked": self.asked}, Usage(10, 2, 1))
 
 
@@ -82,15 +79,6 @@ async def test_a_failed_call_is_not_kept(taken: Taken) -> None:
     with pytest.raises(ModelUnavailable):
         await remembering.complete(REQUEST)
     assert await taken.services.costs.bill(taken.lease.run_id) == {}
-
-
-async def test_a_call_that_was_paid_in_vain_is_charged(taken: Taken) -> None:
-    model = Counting(failing=True, paid=Usage(7, 3, 1))
-    with pytest.raises(ModelUnavailable):
-        await Remembering(model, taken.services.rest, taken.lease.run_id, PRICES).complete(REQUEST)
-    assert await taken.services.costs.bill(taken.lease.run_id) == {
-        "extract": {"calls": 1, "input_tokens": 7, "output_tokens": 3, "dollars": 22.0}
-    }
 
 
 def test_all_that_shapes_an_answer_is_in_the_hash() -> None:

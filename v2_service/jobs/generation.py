@@ -1,0 +1,77 @@
+"""A staged generation, filled: chunks of conversations, then vectors for those that have none. Safe to repeat.
+
+Counterparts: `first_steps.py` does it for an import, `rechunk.py` for a stored export.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+
+from v2_service.adapters.chunks import StagedChunk
+from v2_service.adapters.runs import Lease
+from v2_service.contract import Chunk
+from v2_service.errors import EmbeddingsUnavailable
+from v2_service.jobs.budget import Budget
+from v2_service.jobs.services import Services
+from v2_service.jobs.sources import Source
+from v2_service.prices import prices
+from v2_service.processors import DropReport, chunk_conversations
+
+STAGED_AT_ONCE = 200
+# A kill loses the vectors of the one page that is on its way, and they are paid for again: 50 texts of about 2000
+# tokens are 100,000 tokens, $0.002 at $0.02 a million.
+EMBEDDED_AT_ONCE = 50
+STAGE_SECONDS = 300.0
+DIGITS = 8
+
+
+async def stage(services: Services, lease: Lease, source: Source, at: datetime, drops: DropReport) -> None:
+    """All chunks of a source into the generation; `at` dates those for which the export has no time."""
+    loop = asyncio.get_running_loop()
+
+    def work() -> None:
+        """In a worker thread: the next batch is parsed only when this one is stored."""
+        for batch in batches(chunk_conversations(source.iterate(drops), at)):
+            writing = services.chunks.stage(lease, batch, at)
+            asyncio.run_coroutine_threadsafe(writing, loop).result(STAGE_SECONDS)
+
+    await asyncio.to_thread(work)
+
+
+def batches(chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, ...]]:
+    """Chunks, some at a time."""
+    while batch := tuple(islice(chunks, STAGED_AT_ONCE)):
+        yield batch
+
+
+async def embed(services: Services, lease: Lease, budget: Budget, told: Callable[[int], Awaitable[None]]) -> int:
+    """Vectors for every staged chunk that has none; `told` hears how many there are after each page. Returns how many.
+
+    Raises BudgetSpent, EmbeddingsUnavailable, StaleRun, StoreUnavailable, StoreRefused.
+    """
+    done, after = 0, None
+    while page := await services.chunks.unembedded(lease, after, EMBEDDED_AT_ONCE):
+        await budget.check()
+        try:
+            vectors = await services.embeddings.embed([row.chunk.content for row in page])
+        except EmbeddingsUnavailable as error:
+            # What came before the failure is paid for: it is kept, and charged.
+            made = [(page[index], vector) for index, vector in error.made.items()]
+            await write(services, lease, made)
+            raise
+        await write(services, lease, list(zip(page, vectors, strict=True)))
+        done, after = done + len(page), page[-1].id
+        await told(done)
+    return done
+
+
+async def write(services: Services, lease: Lease, made: Sequence[tuple[StagedChunk, Sequence[float]]]) -> None:
+    """Vectors in one call, charged."""
+    if not made:
+        return
+    tokens = sum(row.chunk.token_count for row, _ in made)
+    rounded = {row.id: [round(number, DIGITS) for number in vector] for row, vector in made}
+    await services.chunks.write_embeddings(lease, rounded, tokens, prices(services.settings).of_embedding(tokens))
