@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 
 from flags.file_source import FileSource
@@ -16,7 +15,7 @@ from gateway.config import GatewayConfig
 from gateway.core.routes import parse_routes
 from gateway.listeners import default_workers, listen_on
 from gateway.proxy.address import parse_listen
-from gateway.settings import GatewaySettings, read_routes, read_settings, sentences
+from gateway.settings import GatewaySettings, InvalidSettingsError, read_routes, read_settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,8 +39,8 @@ def _settings(**options: object) -> GatewaySettings:
     """Settings from options and environment; every problem is printed, then the process ends with code 2."""
     try:
         return read_settings(**options)
-    except ValidationError as invalid:
-        for sentence in sentences(invalid):
+    except InvalidSettingsError as invalid:
+        for sentence in invalid.problems:
             name, _, text = sentence.partition(": ")
             errors.print(f"[red]{name}[/red]: {text}", soft_wrap=True)
         raise typer.Exit(2) from None

@@ -123,16 +123,17 @@ class Fleet:
 
     async def snapshots(self) -> list[dict[str, object]]:
         """One JSON object per worker: what it has in force and what it has counted."""
+        ready = [slot.ready.is_set() for slot in self._slots]  # as of the question, which the answer belongs to
         found = await asyncio.gather(*(self._look(slot) for slot in self._slots))
         return [
             {
                 "worker": slot.number,
                 "restarts": slot.restarts,
                 "late": slot.late,
-                "ready": slot.ready.is_set(),
+                "ready": was_ready,
                 **(seen or {}),
             }
-            for slot, seen in zip(self._slots, found, strict=True)
+            for slot, was_ready, seen in zip(self._slots, ready, found, strict=True)
         ]
 
     async def exposition(self) -> bytes:

@@ -6,12 +6,10 @@ Loaded when the first SIGHUP comes, because it brings the settings library with 
 import sys
 from dataclasses import replace
 
-from pydantic import ValidationError
-
 from gateway.config import GatewayConfig
 from gateway.fleet import Fleet
 from gateway.proxy.config import LIVE, WorkerConfig
-from gateway.settings import GatewaySettings, read_settings, sentences
+from gateway.settings import GatewaySettings, InvalidSettingsError, read_settings, variable
 
 
 def live_config(running: WorkerConfig, wanted: WorkerConfig) -> WorkerConfig:
@@ -21,11 +19,11 @@ def live_config(running: WorkerConfig, wanted: WorkerConfig) -> WorkerConfig:
 
 def needing_restart(started: GatewayConfig, wanted: GatewaySettings) -> list[str]:
     """The variables that differ from those that the gateway was started with, and that only a restart changes."""
-    differing = [
-        name for name, value in wanted.plain().items() if name not in LIVE and started.settings.get(name) != value
+    return [
+        variable(name)
+        for name, value in wanted.plain().items()
+        if name not in LIVE and started.settings.get(name) != value
     ]
-    aliases = {name: GatewaySettings.model_fields[name].validation_alias for name in differing}
-    return [str(aliases[name] or f"GATEWAY_{name.upper()}") for name in differing]
 
 
 async def reload(started: GatewayConfig, fleet: Fleet) -> None:
@@ -33,8 +31,8 @@ async def reload(started: GatewayConfig, fleet: Fleet) -> None:
     try:
         wanted = read_settings(**started.options)
         config = live_config(fleet.config, wanted.worker_config())
-    except ValidationError as invalid:
-        sys.stderr.write(f"not reloaded: {'; '.join(sentences(invalid))}\n")
+    except InvalidSettingsError as invalid:
+        sys.stderr.write(f"not reloaded: {invalid}\n")
         return
     except OSError as error:
         sys.stderr.write(f"not reloaded: {error.strerror}\n")

@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
+from dotenv import dotenv_values
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -15,6 +16,7 @@ from gateway.core.routes import RouteTableError, parse_routes
 from gateway.ops.access import is_loopback
 from gateway.proxy.address import client_tls, parse_listen, parse_upstream
 from gateway.proxy.config import WorkerConfig
+from gateway.variables import PREFIX, unknown
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
@@ -262,18 +264,38 @@ class GatewaySettings(BaseSettings):
         )
 
 
+class InvalidSettingsError(ValueError):
+    """The settings cannot be used; `problems` are all of them, each `name: sentence`."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
 def read_settings(**options: object) -> GatewaySettings:
     """Options first (None: not given), then the environment, then the file that `env_file` names.
 
-    Raises pydantic.ValidationError with all problems.
+    A variable that begins with GATEWAY_ and is no setting is a problem too. Raises InvalidSettingsError.
     """
     given = {name: value for name, value in options.items() if value is not None}
     file = given.get("env_file") or os.environ.get("GATEWAY_ENV_FILE") or None
-    return GatewaySettings(_env_file=file, **given)  # type: ignore[arg-type,call-arg]  # the class itself checks
+    in_file = dotenv_values(str(file)) if file and Path(str(file)).is_file() else {}
+    problems = unknown({**in_file, **os.environ}, map(variable, GatewaySettings.model_fields))
+    try:
+        settings = GatewaySettings(_env_file=file, **given)  # type: ignore[arg-type,call-arg]  # the class itself checks
+    except ValidationError as invalid:
+        raise InvalidSettingsError([*_sentences(invalid), *problems]) from None
+    if problems:
+        raise InvalidSettingsError(problems)
+    return settings
 
 
-def sentences(invalid: ValidationError) -> list[str]:
-    """What is wrong with settings, one sentence for each."""
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return str(GatewaySettings.model_fields[name].validation_alias or f"{PREFIX}{name}").upper()
+
+
+def _sentences(invalid: ValidationError) -> list[str]:
     return [
         f"{'.'.join(map(str, problem['loc'])) or 'settings'}: {problem['msg'].removeprefix('Value error, ')}"
         for problem in invalid.errors()

@@ -66,3 +66,16 @@ def test_version_is_printed() -> None:
 @pytest.mark.parametrize("command", [[], ["serve"], ["check"], ["version"]])
 def test_help_is_there(command: list[str]) -> None:
     assert run(app, [*command, "--help"]).exit_code == 0
+
+
+def test_check_names_all_problems_at_once_unknown_variables_among_them(
+    files: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GATEWAY_LEGCY", "http://monolith:1")
+    monkeypatch.setenv("GATEWAY_TRUSTED_HOPS", "-1")
+    (tmp_path / "gateway.env").write_text("GATEWAY_KEEPALIVE=9\nOTHER=1\n")
+    result = run(app, ["check", *files, "--v2", "ftp://x", "--env-file", str(tmp_path / "gateway.env")])
+    assert result.exit_code == 2
+    for said in ("v2: ", "trusted_hops: ", "did you mean GATEWAY_LEGACY?", "did you mean GATEWAY_KEEP_ALIVE?"):
+        assert said in result.output
+    assert "OTHER" not in result.output
