@@ -139,7 +139,7 @@ async def job_events(request: Request, job_id: str) -> Response:
     job_facts(await runs.get(known_form(job_id)))
     if app.audience.full:
         raise HTTPException(503, "Too many streams are open.", headers={"Retry-After": "5"})
-    events = follow(lambda: runs.get(job_id), request.app.state.leaving.is_set, Rhythm())
+    events = follow(lambda: runs.get(job_id), lambda: request.app.state.leaving.begun, Rhythm())
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(app.audience.counted(events), media_type="text/event-stream", headers=headers)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -21,6 +20,7 @@ from v2_service.errors import BodyTooLarge, RequestRefused, ServiceFailed, Setti
 from v2_service.health import Health, import_problems
 from v2_service.jobs.runtime import Jobs, running_jobs
 from v2_service.jobs.services import PIPELINE_VERSION, open_services
+from v2_service.leaving import Leaving
 from v2_service.operations import router as operations
 from v2_service.overview import router as overview
 from v2_service.settings import Settings
@@ -28,15 +28,16 @@ from v2_service.settings import Settings
 RETRY_LATER_SECONDS = "5"
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, leaving: Leaving | None = None) -> FastAPI:
     """The service's application; jobs start and stop with its lifespan."""
+    leaving = leaving or Leaving(settings.shutdown_seconds)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         broken = {name: state for name, state in import_problems().items() if state != "ok"}
         if broken:
             raise SettingsInvalid(f"processors that do not import: {broken}")
-        async with open_services(settings) as services, running_jobs(services) as jobs:
+        async with open_services(settings) as services, running_jobs(services, leaving) as jobs:
             app.state.v2 = App(services, Desk(services, jobs), _health(settings, jobs), jobs)
             looking = asyncio.create_task(look_round(services), name="v2-look-round")
             try:
@@ -51,7 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(operations)
     app.add_exception_handler(RequestRefused, _refused)
     app.add_exception_handler(ServiceFailed, _failed)
-    app.state.leaving = threading.Event()
+    app.state.leaving = leaving
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(ServiceKeys, settings=settings)
     # As the monolith: its preflight answers must hold for answers that come from here.
@@ -62,7 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _health(settings: Settings, jobs: Jobs) -> Health:
-    return Health(settings.build, PIPELINE_VERSION, lambda: jobs.launched, lambda: jobs.stopping)
+    return Health(settings.build, PIPELINE_VERSION, lambda: jobs.launched, lambda: jobs.leaving.begun)
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:

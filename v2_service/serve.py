@@ -5,12 +5,14 @@ from __future__ import annotations
 import signal
 import socket
 import sys
+from types import FrameType
 
 import uvicorn
 
 from v2_service.access import exposed
 from v2_service.app import create_app
 from v2_service.errors import V2Error
+from v2_service.leaving import GRACE_SECONDS, Leaving, end_without
 from v2_service.observe import set_up_logging
 from v2_service.settings import Settings
 
@@ -19,7 +21,18 @@ EXIT_NOT_STARTED = 3
 
 
 class Server(uvicorn.Server):
-    """Prints the ready line once connections are accepted."""
+    """Prints the ready line once connections are accepted, and tells everybody of the end when it begins."""
+
+    def __init__(self, config: uvicorn.Config, leaving: Leaving) -> None:
+        super().__init__(config)
+        self._leaving = leaving
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal: running steps and streams of events end now, and not only when all connections have."""
+        if not self._leaving.begun:
+            self._leaving.begin()
+            self._leaving.bound()
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -42,32 +55,30 @@ def serve(settings: Settings) -> int:
     except OSError as error:
         sys.stderr.write(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}\n")
         return EXIT_NOT_STARTED
-    app = create_app(settings)
+    leaving = Leaving(settings.shutdown_seconds)
     config = uvicorn.Config(
-        app,
+        create_app(settings, leaving),
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=max(1, int(settings.shutdown_seconds)),
+        # Connections have half of the time, so that steps which wait for nobody are parked within the rest.
+        timeout_graceful_shutdown=max(1, int(settings.shutdown_seconds / 2)),
         loop="uvloop",
         http="httptools",
     )
-    server = Server(config)
-
-    def stop(*_: object) -> None:
-        """uvicorn raises the signal again once all is closed; the process then ends as any other, with code 0."""
-        server.should_exit = True
-        # Streams of events end now: the server waits for open connections before anything else.
-        app.state.leaving.set()
-
+    server = Server(config, leaving)
     for sign in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sign, stop)
+        # uvicorn raises the signal again once all is closed; the process then ends as any other, with code 0.
+        signal.signal(sign, server.handle_exit)
     with listener:
         try:
             server.run(sockets=[listener])
         except V2Error as error:
             sys.stderr.write(f"{error.sentence}\n")
-    return 0 if server.started else EXIT_NOT_STARTED
+    if not server.started:
+        return EXIT_NOT_STARTED
+    end_without(leaving.left() + GRACE_SECONDS / 2)
+    return 0
 
 
 def _listen(host: str, port: int) -> socket.socket:

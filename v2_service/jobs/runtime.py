@@ -24,6 +24,7 @@ from v2_service.jobs.hand_back import hand_back
 from v2_service.jobs.services import PIPELINE_VERSION, Services
 from v2_service.jobs.session import Gate
 from v2_service.jobs.workflow import execute
+from v2_service.leaving import Leaving
 from v2_service.observe import say
 
 QUEUE = "v2-imports"
@@ -49,10 +50,10 @@ _active: Jobs | None = None
 class Jobs(Gate):
     """The running jobs of this process."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, leaving: Leaving | None = None) -> None:
         self.services = services
         self.launched = False
-        self.stopping = False
+        self.leaving = leaving or Leaving(services.settings.shutdown_seconds)
         self._working: set[asyncio.Task[object]] = set()
         self._parked: set[asyncio.Task[object]] = set()
         self._moved = asyncio.Event()
@@ -222,7 +223,7 @@ class Jobs(Gate):
 
     async def between_steps(self) -> None:
         """While the process is stopping, a run waits here for its end: the next start resumes it at this place."""
-        if self.stopping:
+        if self.leaving.begun:
             task = asyncio.current_task()
             assert task is not None
             self._parked.add(task)
@@ -231,9 +232,9 @@ class Jobs(Gate):
 
     async def drain(self) -> None:
         """Let running steps finish, at most `shutdown_seconds`; then leave the rest to the next start."""
-        self.stopping = True
+        self.leaving.begin()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.services.settings.shutdown_seconds):
+            async with asyncio.timeout(self.leaving.left()):
                 while self._working - self._parked:
                     self._moved.clear()
                     await self._moved.wait()
@@ -281,7 +282,9 @@ async def hand_back_workflow(run_id: str) -> str:
 
 
 @asynccontextmanager
-async def running_jobs(services: Services, *, adopt: bool = True) -> AsyncIterator[Jobs]:
+async def running_jobs(
+    services: Services, leaving: Leaving | None = None, *, adopt: bool = True
+) -> AsyncIterator[Jobs]:
     """Launch DBOS with what the last process left, and drain on leaving. One at a time per process.
 
     Without `adopt` only submitted runs are worked on.
@@ -298,7 +301,7 @@ async def running_jobs(services: Services, *, adopt: bool = True) -> AsyncIterat
         log_level="ERROR",
         enable_otlp=False,
     )
-    jobs = _active = Jobs(services)
+    jobs = _active = Jobs(services, leaving)
     DBOS(config=config)
     DBOS.launch()
     await DBOS.register_queue_async(
