@@ -22,7 +22,8 @@ MAX_TAIL_BYTES = 1024 * 1024
 class Entry:
     """One change, or when it was applied.
 
-    `action` is set, stage, kill, revive or applied; `before` and `after` are percentages for set, stages for stage.
+    `action` is set, stage, kill, revive, rollback or applied; `before` and `after` are percentages for set, stages for
+    stage; `after` is what becomes of running jobs for rollback.
     """
 
     when: str

@@ -33,11 +33,14 @@ from gateway.ops.access import OpsAccess
 from gateway.ops.comparison import compare
 from gateway.ops.evidence_pages import OFF, EvidencePages
 from gateway.ops.front import Behind, OpsFront, Watch
+from gateway.ops.job_watch import JobCounts, JobWatch
+from gateway.ops.jobs import V2Jobs
 from gateway.ops.origin import FileOrigin, Origin, UnleashOrigin
 from gateway.ops.usage import INTERVAL as USAGE_INTERVAL
 from gateway.ops.usage import UsageReporter
 from gateway.ops.watch import FleetWatch
-from gateway.proxy.address import Address, parse_listen
+from gateway.proxy.address import Address, client_tls, parse_listen, parse_upstream
+from gateway.proxy.question import Questions
 
 if TYPE_CHECKING:
     from gateway.observe.observation import Observation
@@ -66,12 +69,13 @@ async def serve(
     public, ops, flags = parse_listen(config.listen), parse_listen(config.ops), Path(config.flags)
     fleet = Fleet(config.worker, listeners, hang_seconds=config.hang_seconds, ready_seconds=config.ready_seconds)
     origin = _origin(config)
-    watch = FleetWatch(fleet, flags, partial(compare, origin))
+    job_watch = JobWatch(fleet, _jobs(fleet), max_age=config.worker.pins_max_age)
+    watch = FleetWatch(fleet, flags, partial(compare, origin), job_watch)
     access = OpsAccess(host=ops.host, token=config.ops_token or None)
     observation = await _observe(config, fleet)
     watches: list[Watch] = [watch, *([observation] if observation else [])]
     pages = EvidencePages(observation, fleet, Headroom(config.worker.upstream_connections + config.worker.upstream_waiting)).pages
-    front = OpsFront(fleet, access, partial(_load_api, fleet, flags, origin, access), watches, pages)
+    front = OpsFront(fleet, access, partial(_load_api, fleet, flags, origin, access, job_watch), watches, pages)
     server = _OpsServer(
         uvicorn.Config(front, log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=30)
     )
@@ -137,12 +141,22 @@ async def _reload(config: GatewayConfig, fleet: Fleet) -> None:
     await reload(config, fleet)
 
 
-def _load_api(fleet: Fleet, flags: Path, origin: Origin, access: OpsAccess) -> Behind:
-    from gateway.ops.api import create_ops_app  # FastAPI: 17 MB, for who asks for more than metrics
+def _load_api(fleet: Fleet, flags: Path, origin: Origin, access: OpsAccess, job_watch: JobWatch) -> Behind:
+    from gateway.ops.api import create_ops_app, jobs_report  # FastAPI: 17 MB, for who asks for more than metrics
     from gateway.ops.controls import FileControls
 
-    app = create_ops_app(fleet, FileControls(flags, origin), access)
+    # Whoever follows legacy's jobs in the database can say here how many run.
+    counts: JobCounts = dict
+    controls = FileControls(flags, origin, job_watch.jobs)
+    app = create_ops_app(fleet, controls, access, lambda: jobs_report(job_watch.seen(), counts()))
     return Behind(app, app.state.streams.close)
+
+
+def _jobs(fleet: Fleet) -> V2Jobs:
+    """v2's jobs; which key the gateway shows may change while it runs."""
+    address = parse_upstream(fleet.config.v2)
+    tls = client_tls(fleet.config.ca_file) if address.tls else None
+    return V2Jobs(lambda: Questions(address, tls, fleet.config.v2_key))
 
 
 def _unleash(config: GatewayConfig) -> UnleashOptions:

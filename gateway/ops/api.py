@@ -5,6 +5,7 @@ writes files: the workers follow those by themselves, so a rollback also works w
 """
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
@@ -19,6 +20,7 @@ from gateway.ops.controls import DEFAULT_FLAG, Controls
 from gateway.ops.drill import drill
 from gateway.ops.events import Streams
 from gateway.ops.fleet_port import FleetPort
+from gateway.ops.job_watch import JobsSeen
 from gateway.ops.page_routes import page_router
 from gateway.ops.preview import preview_move
 from gateway.ops.problems import install_problem_handlers
@@ -27,14 +29,19 @@ from gateway.ops.reports import (
     DrillReport,
     EntryReport,
     ExplainReport,
+    JobsReport,
     PreviewReport,
+    RollbackReport,
     StatusReport,
     ValidationReport,
 )
+from gateway.ops.rollback import Mode
 
 Why = Annotated[str, Field(max_length=500, description="why; goes into the journal")]
 Who = Annotated[str | None, Field(min_length=1, max_length=200, description="who; goes into the journal")]
 
+
+Jobs = Callable[[], JobsReport | None]
 
 PAGE_ENTRIES = 50
 """Journal entries that the page shows."""
@@ -68,6 +75,15 @@ class SwitchBody(_Body):
     who: Who = None
 
 
+class RollbackBody(_Body):
+    """What becomes of running v2 jobs."""
+
+    mode: Mode = Field(Mode.DRAIN, strict=False, description="drain: they run to their end; hard: they are cancelled")
+    hand_back: bool = Field(False, description="they are given to legacy instead")
+    why: Why = ""
+    who: Who = None
+
+
 class ExplainBody(_Body):
     """Any id at all, also one that does not fit into a path or should not be in an access log."""
 
@@ -81,10 +97,11 @@ class FleetStatus(StatusReport):
     workers: list[dict[str, object]]
 
 
-def create_ops_app(fleet: FleetPort, controls: Controls, access: OpsAccess) -> FastAPI:
+def create_ops_app(fleet: FleetPort, controls: Controls, access: OpsAccess, jobs: Jobs = lambda: None) -> FastAPI:
     """The ops application. The page is open, everything else asks `access`.
 
-    Whoever serves it calls `app.state.streams.close()` before it stops: open pages would hold it up.
+    `jobs` tells what runs, None where nobody asks. Whoever serves it calls `app.state.streams.close()` before it stops:
+    open pages would hold it up.
     """
     app = FastAPI(title="Banyan ops", docs_url=None, redoc_url=None, openapi_url=None)
     install_problem_handlers(app)
@@ -99,28 +116,28 @@ def create_ops_app(fleet: FleetPort, controls: Controls, access: OpsAccess) -> F
         )
 
     app.include_router(page_router())
-    app.include_router(_questions(fleet, controls), dependencies=[Depends(authorised)])
-    app.state.streams = _streams(fleet, controls)
+    app.include_router(_questions(fleet, controls, jobs), dependencies=[Depends(authorised)])
+    app.state.streams = _streams(fleet, controls, jobs)
     app.include_router(_events(app.state.streams), dependencies=[Depends(authorised)])
     app.include_router(_drills(fleet, controls), dependencies=[Depends(authorised)])
     app.include_router(_changes(controls), dependencies=[Depends(authorised)])
     return app
 
 
-def _questions(fleet: FleetPort, controls: Controls) -> APIRouter:
+def _questions(fleet: FleetPort, controls: Controls, jobs: Jobs) -> APIRouter:
     router = APIRouter()
 
     @router.get("/ops/status")
     async def status() -> FleetStatus:
-        return await _fleet_status(fleet, controls)
+        return await _fleet_status(fleet, controls, jobs)
 
     @router.get("/ops/explain/{user_id:path}")
-    def explain(user_id: str, flag: str = DEFAULT_FLAG) -> ExplainReport:
-        return controls.explain(user_id, flag)
+    async def explain(user_id: str, flag: str = DEFAULT_FLAG) -> ExplainReport:
+        return await run_in_threadpool(controls.explain, user_id, flag, await fleet.pinned(user_id))
 
     @router.post("/ops/explain")
-    def explain_body(body: ExplainBody) -> ExplainReport:
-        return controls.explain(body.user_id, body.flag)
+    async def explain_body(body: ExplainBody) -> ExplainReport:
+        return await run_in_threadpool(controls.explain, body.user_id, body.flag, await fleet.pinned(body.user_id))
 
     @router.get("/ops/journal")
     def journal(limit: Annotated[int, Query(ge=1, le=1000)] = 20) -> list[EntryReport]:
@@ -139,15 +156,27 @@ def _questions(fleet: FleetPort, controls: Controls) -> APIRouter:
     return router
 
 
-async def _fleet_status(fleet: FleetPort, controls: Controls) -> FleetStatus:
+def jobs_report(seen: JobsSeen, counted: Mapping[str, int]) -> JobsReport:
+    """Running jobs of both backends: what v2 says itself comes before what somebody counted in the database."""
+    return JobsReport(
+        v2=counted.get("v2") if seen.running is None else seen.running,
+        legacy=counted.get("legacy"),
+        pinned=None if seen.running is None else seen.listed,
+        age=seen.age,
+        error=seen.error,
+    )
+
+
+async def _fleet_status(fleet: FleetPort, controls: Controls, jobs: Jobs) -> FleetStatus:
     report = await run_in_threadpool(controls.status)
-    return FleetStatus(**report.model_dump(), workers=await fleet.snapshots())
+    known = report.model_dump() | {"jobs": jobs()}
+    return FleetStatus(**known, workers=await fleet.snapshots())
 
 
-def _streams(fleet: FleetPort, controls: Controls) -> Streams:
+def _streams(fleet: FleetPort, controls: Controls, jobs: Jobs) -> Streams:
     async def look() -> str:
         try:
-            status = await _fleet_status(fleet, controls)
+            status = await _fleet_status(fleet, controls, jobs)
             journal = await run_in_threadpool(controls.journal, PAGE_ENTRIES)
         except FlagsError as error:
             return json.dumps({"error": str(error)})
@@ -195,6 +224,10 @@ def _changes(controls: Controls) -> APIRouter:
     @router.put("/ops/flags/{flag}/stage")
     def set_stage(flag: str, body: StageBody, request: Request) -> ChangeReport:
         return controls.set_stage(flag, body.stage, who=_who(body.who, request), why=body.why)
+
+    @router.post("/ops/flags/{flag}/rollback")
+    def rollback(flag: str, body: RollbackBody, request: Request) -> RollbackReport:
+        return controls.rollback(flag, body.mode, hand_back=body.hand_back, who=_who(body.who, request), why=body.why)
 
     @router.post("/ops/kill")
     def kill(body: SwitchBody, request: Request) -> ChangeReport:

@@ -4,12 +4,11 @@ from typing import Annotated
 
 import typer
 
-from flags.errors import InvalidDocumentError, NoPercentageError, SourceUnavailableError, StoreFailedError
 from gateway.core.stages import Stage
-from gateway.ops.errors import RemoteError
 from gateway.ops.reports import ChangeReport
+from gateway.ops.rollback import Mode
 from gateway.ops.session import AsJson, Exit, session, show, told
-from gateway.ops.tables import change_text, drill_table
+from gateway.ops.tables import change_text, drill_table, rollback_table
 
 commands = typer.Typer()
 
@@ -59,29 +58,32 @@ def stage(
 def rollback(
     context: typer.Context,
     why: Why = "",
+    hard: Annotated[
+        bool,
+        typer.Option("--hard/--drain", help="Cancel running v2 jobs, or let them end with their users kept on v2."),
+    ] = False,
+    hand_back: Annotated[
+        bool, typer.Option("--hand-back", help="Have v2 give each running job to legacy instead, once.")
+    ] = False,
     flag: Annotated[str | None, typer.Option("--flag", help="The flag to roll back. [env: ROLLOUT_FLAG]")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Set the flag to 0; if that cannot be done (broken file, no Unleash), engage the kill instead.
 
-    Imports that v2 has accepted already run on to their end; new requests go to legacy.
+    New imports go to legacy at once. Then the jobs that run on v2: they drain (the default), are cancelled (--hard) or
+    handed back to legacy (--hand-back); --hard keeps no user on v2 meanwhile. On a flag file v2's address is needed for
+    this: GATEWAY_V2, and GATEWAY_V2_KEY if v2 asks for one.
     """
     opened = session(context)
     name, who = flag or opened.settings.flag, opened.settings.who
     with told(as_json=as_json):
-        try:
-            report = opened.controls.set_percentage(name, 0, who=who, why=why)
-        except (
-            InvalidDocumentError,
-            SourceUnavailableError,
-            StoreFailedError,
-            NoPercentageError,
-            RemoteError,
-        ) as error:
-            if isinstance(error, RemoteError) and error.status in (0, 401, 403, 404):
-                raise  # nobody there, nobody we may talk to, or no such flag: a kill would meet the same
-            report = opened.controls.kill(who=who, why=f"{why} (the flag could not be set: {error})".strip())
-    _finish(report, as_json=as_json)
+        mode = Mode.HARD if hard else Mode.DRAIN
+        report = opened.controls.rollback(name, mode, hand_back=hand_back, who=who, why=why)
+    show(report, [change_text(report), rollback_table(report)], as_json=as_json)
+    if not report.complete:
+        raise typer.Exit(Exit.INCOMPLETE)
+    if report.journal_error:
+        raise typer.Exit(Exit.NOT_JOURNALLED)
 
 
 @commands.command()

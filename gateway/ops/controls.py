@@ -3,6 +3,8 @@
 The other implementation, over a remote ops API, is `gateway.ops.remote`.
 """
 
+import asyncio
+import time
 from pathlib import Path
 from typing import Protocol
 
@@ -11,13 +13,21 @@ from flags.compile import compile_document
 from flags.cross_check import cross_check
 from flags.document import read_document
 from flags.engine import YggdrasilEngine
-from flags.errors import EngineUnavailableError, InvalidDocumentError, StoreFailedError, UnknownFlagError
+from flags.errors import (
+    EngineUnavailableError,
+    InvalidDocumentError,
+    NoPercentageError,
+    SourceUnavailableError,
+    StoreFailedError,
+    UnknownFlagError,
+)
 from flags.journal import Entry, Journal
 from flags.kill import KillSwitch
 from flags.model import CompiledFeature, Kind
 from gateway.core.decide import Identity, decide
 from gateway.core.stages import Stage, objection
-from gateway.ops.errors import IllegalMoveError
+from gateway.ops.errors import IllegalMoveError, JobsUnavailableError
+from gateway.ops.jobs import V2Jobs
 from gateway.ops.origin import FileOrigin, Origin
 from gateway.ops.reports import (
     ChangeReport,
@@ -25,9 +35,11 @@ from gateway.ops.reports import (
     ExplainReport,
     FlagReport,
     KillReport,
+    RollbackReport,
     StatusReport,
     ValidationReport,
 )
+from gateway.ops.rollback import Mode, rollback_report, settle_jobs, told
 
 DEFAULT_FLAG = "process-full-v2"
 """The flag that is asked about when none is named."""
@@ -58,8 +70,12 @@ class Controls(Protocol):
         """End the kill: the flags decide again."""
         ...
 
-    def explain(self, user_id: str, flag: str) -> ExplainReport:
-        """Where this user goes now, and why."""
+    def rollback(self, flag: str, mode: Mode, *, hand_back: bool, who: str, why: str) -> RollbackReport:
+        """Set the flag to 0, or engage the kill if that cannot be done; then see to the jobs that run on v2."""
+        ...
+
+    def explain(self, user_id: str, flag: str, pinned: bool | None = None) -> ExplainReport:
+        """Where this user goes now, and why. `pinned`: whether a worker keeps the user on v2, if the caller knows."""
         ...
 
     def journal(self, limit: int) -> list[EntryReport]:
@@ -74,11 +90,13 @@ class Controls(Protocol):
 class FileControls:
     """`Controls` on the flag file and its neighbours (`.kill`, `.journal`). Stateless: any thread may use it.
 
-    With another `origin` the flags live there; kill and journal stay beside `flags_path`, on this machine.
+    With another `origin` the flags live there; kill and journal stay beside `flags_path`, on this machine. Without
+    `jobs` nobody knows what runs on v2.
     """
 
-    def __init__(self, flags_path: Path, origin: Origin | None = None) -> None:
+    def __init__(self, flags_path: Path, origin: Origin | None = None, jobs: V2Jobs | None = None) -> None:
         self._origin: Origin = origin or FileOrigin(flags_path)
+        self._jobs = jobs
         self._kill = KillSwitch(flags_path)
         self._journal = Journal(flags_path)
 
@@ -98,7 +116,21 @@ class FileControls:
     def set_percentage(
         self, flag: str, percentage: int, *, who: str, why: str, expected_generation: int | None = None
     ) -> ChangeReport:
-        change = self._origin.set_percentage(flag, percentage, expected_generation=expected_generation)
+        return self._set(flag, percentage, who=who, why=why, expected_generation=expected_generation)
+
+    def _set(
+        self,
+        flag: str,
+        percentage: int,
+        *,
+        who: str,
+        why: str,
+        expected_generation: int | None = None,
+        suspend_pins: bool | None = None,
+    ) -> ChangeReport:
+        change = self._origin.set_percentage(
+            flag, percentage, expected_generation=expected_generation, suspend_pins=suspend_pins
+        )
         report = ChangeReport(
             action="set",
             changed=change.before != change.after,
@@ -141,10 +173,25 @@ class FileControls:
         changed = self._kill.release()
         return self._journalled(ChangeReport(action="revive", changed=changed, who=who, why=why))
 
-    def explain(self, user_id: str, flag: str) -> ExplainReport:
+    def rollback(self, flag: str, mode: Mode, *, hand_back: bool, who: str, why: str) -> RollbackReport:
+        try:
+            change = self._set(flag, 0, who=who, why=why, suspend_pins=mode is Mode.HARD)
+        except (InvalidDocumentError, SourceUnavailableError, StoreFailedError, NoPercentageError) as trouble:
+            change = self.kill(who=who, why=f"{why} (the flag could not be set: {trouble})".strip())
+        settled_at = time.monotonic() + self._origin.settles_in
+        outcome = asyncio.run(settle_jobs(self._jobs, mode, hand_back=hand_back, settled_at=settled_at))
+        report = rollback_report(change, mode, outcome, hand_back=hand_back)
+        error = self._record(
+            "rollback", flag, None, f"{mode}{', hand-back' if hand_back else ''}", who, told(report, why)
+        )
+        return report.model_copy(update={"journal_error": report.journal_error or error})
+
+    def explain(self, user_id: str, flag: str, pinned: bool | None = None) -> ExplainReport:
         source, killed = self._origin.look(), self._kill_report().engaged
         identity = Identity.of(user_id)
-        decision = decide(flag, identity, source.snapshot, killed=killed)
+        if pinned is None and identity.value is not None:
+            pinned = self._pinned(identity.value)
+        decision = decide(flag, identity, source.snapshot, killed=killed, pinned=bool(pinned))
         # A kill decides without hashing; whoever asks still wants to know what the flag would say.
         by_flag = decide(flag, identity, source.snapshot, killed=False) if killed else decision
         feature = source.snapshot.features.get(flag) if source.snapshot else None
@@ -163,7 +210,17 @@ class FileControls:
             generation=decision.generation,
             killed=killed,
             error=source.error,
+            pinned=pinned,
         )
+
+    def _pinned(self, user_id: str) -> bool | None:
+        """What v2 itself says: a worker pins exactly the users whose jobs run."""
+        if self._jobs is None:
+            return None
+        try:
+            return asyncio.run(self._jobs.runs_for(user_id))
+        except JobsUnavailableError:
+            return None
 
     def journal(self, limit: int) -> list[EntryReport]:
         return [_entry_report(entry) for entry in self._journal.tail(limit)]
@@ -190,20 +247,27 @@ class FileControls:
         return KillReport(engaged=True, who=note.who, why=note.why, since=note.at)
 
     def _journalled(self, report: ChangeReport) -> ChangeReport:
+        error = self._record(
+            report.action, report.flag, report.before, report.after, report.who, report.why, report.generation
+        )
+        return report.model_copy(update={"journal_error": error}) if error else report
+
+    def _record(
+        self,
+        action: str,
+        flag: str | None,
+        before: int | str | None,
+        after: int | str | None,
+        who: str,
+        why: str,
+        generation: int | None = None,
+    ) -> str | None:
         """A full disk must not stop a rollback, so a journal that fails is reported, not raised."""
         try:
-            self._journal.record(
-                report.action,
-                who=report.who,
-                why=report.why,
-                flag=report.flag,
-                before=report.before,
-                after=report.after,
-                generation=report.generation,
-            )
+            self._journal.record(action, who=who, why=why, flag=flag, before=before, after=after, generation=generation)
         except StoreFailedError as error:
-            return report.model_copy(update={"journal_error": str(error)})
-        return report
+            return str(error)
+        return None
 
 
 def _flag_report(feature: CompiledFeature) -> FlagReport:
@@ -216,6 +280,7 @@ def _flag_report(feature: CompiledFeature) -> FlagReport:
         users=len(users),
         uncompiled=list(feature.uncompiled),
         stage=feature.stage,
+        pins_suspended=feature.pins_suspended,
     )
 
 

@@ -36,13 +36,13 @@ class JobsSeen:
 
 
 class JobWatch:
-    """One gateway's watcher of v2's jobs. What is older than `max_age` seconds counts as unknown."""
+    """One gateway's watcher of v2's jobs. What is older than `max_age` seconds counts as unknown; 0 asks nothing."""
 
     def __init__(
         self, fleet: FleetPort, jobs: V2Jobs, *, max_age: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._fleet = fleet
-        self._jobs = jobs
+        self.jobs = jobs
         self._max_age = max_age
         self._clock = clock
         self._listed: Listed | None = None
@@ -58,8 +58,12 @@ class JobWatch:
 
     async def run(self) -> None:
         """Look again and again; ends by being cancelled."""
-        while True:
-            await self.look()
+        while self._max_age:
+            try:
+                await self.look()
+            except Exception as error:  # noqa: BLE001 -- a watcher that died would leave users pinned, or never pin any
+                context = {"message": "watching v2's jobs failed", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(context)
             await asyncio.sleep(INTERVAL)
 
     async def look(self) -> None:
@@ -87,7 +91,7 @@ class JobWatch:
     async def _ask(self) -> None:
         began = self._clock()
         try:
-            listing = await self._jobs.listing()
+            listing = await self.jobs.listing()
         except JobsUnavailableError as error:
             self._error = str(error)
             self._ask_at = self._clock() + self._backoff

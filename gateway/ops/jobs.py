@@ -4,6 +4,7 @@ The standard library alone: the supervisor asks once a second, and carries no mo
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote
@@ -44,7 +45,8 @@ class Ended(StrEnum):
 class V2Jobs:
     """v2's jobs over HTTP. Methods raise JobsUnavailableError if v2 is away or does not know such questions."""
 
-    def __init__(self, questions: Questions) -> None:
+    def __init__(self, questions: Callable[[], Questions]) -> None:
+        """`questions` is asked each time, because the key may change while the gateway runs."""
         self._questions = questions
 
     async def listing(self) -> Listing:
@@ -97,7 +99,7 @@ class V2Jobs:
 
     async def _ask(self, method: str, target: str) -> Answer:
         try:
-            return await self._questions.ask(method, target, b"" if method == "POST" else None)
+            return await self._questions().ask(method, target, b"" if method == "POST" else None)
         except Unanswered as error:
             raise JobsUnavailableError(f"v2 {error}") from error
 

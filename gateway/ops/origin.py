@@ -28,8 +28,20 @@ class Origin(Protocol):
         """The newest document, as it is."""
         ...
 
-    def set_percentage(self, flag: str, percentage: int, *, expected_generation: int | None = None) -> PercentageChange:
-        """Change one percentage."""
+    @property
+    def settles_in(self) -> float:
+        """Seconds until a change is in force in every worker, as promised."""
+        ...
+
+    def set_percentage(
+        self,
+        flag: str,
+        percentage: int,
+        *,
+        expected_generation: int | None = None,
+        suspend_pins: bool | None = None,
+    ) -> PercentageChange:
+        """Change one percentage; `suspend_pins` as in `flags.pinning`."""
         ...
 
     def set_stage(self, flag: str, stage: str, *, expected_generation: int | None) -> StageChange:
@@ -43,6 +55,7 @@ class FileOrigin:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.name = str(path)
+        self.settles_in = 0.5
 
     def look(self) -> FlagSource:
         source = FileSource(self._path)
@@ -55,8 +68,17 @@ class FileOrigin:
         except OSError as error:
             raise SourceUnavailableError(f"{self._path.name} cannot be read: {error.strerror}") from error
 
-    def set_percentage(self, flag: str, percentage: int, *, expected_generation: int | None = None) -> PercentageChange:
-        return FileStore(self._path).set_percentage(flag, percentage, expected_generation=expected_generation)
+    def set_percentage(
+        self,
+        flag: str,
+        percentage: int,
+        *,
+        expected_generation: int | None = None,
+        suspend_pins: bool | None = None,
+    ) -> PercentageChange:
+        return FileStore(self._path).set_percentage(
+            flag, percentage, expected_generation=expected_generation, suspend_pins=suspend_pins
+        )
 
     def set_stage(self, flag: str, stage: str, *, expected_generation: int | None) -> StageChange:
         return FileStore(self._path).set_stage(flag, stage, expected_generation=expected_generation)
@@ -70,6 +92,7 @@ class UnleashOrigin:
         self._kept_at = kept_at
         self._admin = admin
         self.name = options.url
+        self.settles_in = 2.5
 
     def look(self) -> FlagSource:
         with UnleashSource(self._options, self._kept_at) as source:
@@ -86,8 +109,17 @@ class UnleashOrigin:
             raise SourceUnavailableError(f"Unleash answered {answer.status}")
         return answer.body
 
-    def set_percentage(self, flag: str, percentage: int, *, expected_generation: int | None = None) -> PercentageChange:
-        return self._store().set_percentage(flag, percentage, expected_generation=expected_generation)
+    def set_percentage(
+        self,
+        flag: str,
+        percentage: int,
+        *,
+        expected_generation: int | None = None,
+        suspend_pins: bool | None = None,
+    ) -> PercentageChange:
+        return self._store().set_percentage(
+            flag, percentage, expected_generation=expected_generation, suspend_pins=suspend_pins
+        )
 
     def set_stage(self, flag: str, stage: str, *, expected_generation: int | None) -> StageChange:
         return self._store().set_stage(flag, stage, expected_generation=expected_generation)

@@ -1,5 +1,6 @@
 """`rollout` commands that change nothing: status, explain, preview, journal and others. Counterpart: `controls`."""
 
+import asyncio
 import json
 import sys
 import time
@@ -12,8 +13,10 @@ import typer
 from gateway.core.decide import Backend, Identity
 from gateway.core.force import HEADER, MAX_SECONDS, force_value
 from gateway.ops.controls import Controls
+from gateway.ops.errors import JobsUnavailableError
+from gateway.ops.jobs import V2Jobs
 from gateway.ops.preview import preview_move
-from gateway.ops.reports import EntryReport
+from gateway.ops.reports import EntryReport, JobsReport
 from gateway.ops.session import AsJson, Exit, session, show, told
 from gateway.ops.tables import (
     explain_table,
@@ -34,9 +37,12 @@ Flag = Annotated[str | None, typer.Option("--flag", help="The flag to ask about.
 
 @commands.command()
 def status(context: typer.Context, as_json: AsJson = False) -> None:
-    """Show the flags and the kill, as the next decision would see them."""
+    """Show the flags and the kill, as the next decision would see them, and which jobs run."""
+    opened = session(context)
     with told(as_json=as_json):
-        report = session(context).controls.status()
+        report = opened.controls.status()
+    if report.jobs is None and opened.jobs is not None:
+        report = report.model_copy(update={"jobs": asyncio.run(_ask_jobs(opened.jobs))})
     show(report, status_tables(report), as_json=as_json)
 
 
@@ -132,6 +138,14 @@ def validate(context: typer.Context, as_json: AsJson = False) -> None:
     show(report, [validation_text(report)], as_json=as_json)
     if not report.valid:
         raise typer.Exit(Exit.REFUSED)
+
+
+async def _ask_jobs(jobs: V2Jobs) -> JobsReport:
+    """What v2 itself says; whom the workers pin only they know."""
+    try:
+        return JobsReport(v2=await jobs.running(), legacy=None, pinned=None)
+    except JobsUnavailableError as error:
+        return JobsReport(v2=None, legacy=None, pinned=None, error=str(error))
 
 
 def _following(controls: Controls, entries: list[EntryReport]) -> Iterator[EntryReport]:

@@ -11,12 +11,22 @@ from pydantic import TypeAdapter, ValidationError
 from gateway.core.stages import Stage
 from gateway.ops.access import is_loopback
 from gateway.ops.errors import RemoteError
-from gateway.ops.reports import ChangeReport, DrillReport, EntryReport, ExplainReport, StatusReport, ValidationReport
+from gateway.ops.reports import (
+    ChangeReport,
+    DrillReport,
+    EntryReport,
+    ExplainReport,
+    RollbackReport,
+    StatusReport,
+    ValidationReport,
+)
+from gateway.ops.rollback import PATIENCE, Mode
 
 Report = TypeVar("Report")
 
 TIMEOUT_SECONDS = 5.0
 DRILL_TIMEOUT_SECONDS = 20.0
+ROLLBACK_TIMEOUT_SECONDS = PATIENCE + 20.0
 _ENTRIES = TypeAdapter(list[EntryReport])
 
 
@@ -62,8 +72,14 @@ class RemoteControls:
     def revive(self, *, who: str, why: str) -> ChangeReport:
         return self._ask(TypeAdapter(ChangeReport), "POST", "/ops/revive", {"who": who, "why": why})
 
-    def explain(self, user_id: str, flag: str) -> ExplainReport:
-        # In the body: an id may be "..", hold slashes, or be what an access log must not see.
+    def rollback(self, flag: str, mode: Mode, *, hand_back: bool, who: str, why: str) -> RollbackReport:
+        body, path = {"mode": mode, "hand_back": hand_back}, f"/ops/flags/{quote(flag, safe='')}/rollback"
+        asked = body | {"who": who, "why": why}
+        return self._ask(TypeAdapter(RollbackReport), "POST", path, asked, timeout=ROLLBACK_TIMEOUT_SECONDS)
+
+    def explain(self, user_id: str, flag: str, pinned: bool | None = None) -> ExplainReport:
+        # Who is pinned that gateway knows itself. In the body: an id may be "..", hold slashes, or be what an access
+        # log must not see.
         return self._ask(TypeAdapter(ExplainReport), "POST", "/ops/explain", {"user_id": user_id, "flag": flag})
 
     def journal(self, limit: int) -> list[EntryReport]:

@@ -22,6 +22,7 @@ class FlagReport(Report):
     users: int = Field(description="ids on its allow lists")
     uncompiled: list[str]
     stage: str | None = Field(default=None, description="as it is stored; None if the flag has none")
+    pins_suspended: bool = Field(default=False, description="running v2 jobs keep nobody on v2")
 
 
 class KillReport(Report):
@@ -33,8 +34,21 @@ class KillReport(Report):
     since: str = ""
 
 
+class JobsReport(Report):
+    """Running jobs by backend, None where nobody knows. `error` says why v2 does not tell."""
+
+    v2: int | None
+    legacy: int | None
+    pinned: int | None = Field(description="users whom their v2 jobs keep on v2, as v2 lists them")
+    age: float | None = Field(default=None, description="seconds since v2 was asked")
+    error: str | None = None
+
+
 class StatusReport(Report):
-    """The flags as the next decision would see them. `error` says why the newest state could not be used."""
+    """The flags as the next decision would see them. `error` says why the newest state could not be used.
+
+    `jobs` is None where nobody asks v2.
+    """
 
     source: str
     generation: int | None
@@ -43,6 +57,7 @@ class StatusReport(Report):
     warnings: list[str]
     kill: KillReport
     flags: list[FlagReport]
+    jobs: JobsReport | None = None
 
 
 class ChangeReport(Report):
@@ -59,8 +74,31 @@ class ChangeReport(Report):
     journal_error: str | None = None
 
 
+class RollbackReport(ChangeReport):
+    """A rollback: the change of the flag (or the kill, where the flag could not be set), and the jobs that ran then.
+
+    `running` and `stranded` are None if v2 did not tell. `complete` is False if something could not be done as asked.
+    """
+
+    mode: str
+    hand_back: bool
+    running: int | None = Field(description="jobs that ran when the flag was at 0")
+    draining: int = Field(description="jobs that run on to their end; their users stay on v2 until then")
+    cancelled: int
+    handed_back: int = Field(description="jobs that v2 gives to legacy")
+    over: int = Field(description="jobs that had ended by themselves")
+    failed: int = Field(description="jobs that could not be ended as asked")
+    stranded: int | None = Field(description="users with neither an import that goes on for them nor one on legacy")
+    reasons: list[str] = Field(description="why jobs could not be ended")
+    jobs_error: str | None = Field(description="why the jobs are not known, or not all done")
+    complete: bool
+
+
 class ExplainReport(Report):
-    """Where a user goes and why. `hash` is the 32-bit hash behind the bucket, as eight hex digits."""
+    """Where a user goes and why. `hash` is the 32-bit hash behind the bucket, as eight hex digits.
+
+    `pinned` says whether a running v2 job keeps the user on v2; None if nobody could be asked.
+    """
 
     user_id: str
     key: str | None
@@ -74,6 +112,7 @@ class ExplainReport(Report):
     generation: int | None
     killed: bool
     error: str | None
+    pinned: bool | None = None
 
 
 class EntryReport(Report):

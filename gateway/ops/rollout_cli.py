@@ -12,12 +12,16 @@ from flags.unleash_source import UnleashOptions
 from flags.unleash_store import UnleashAdmin
 from gateway.ops import change_commands, question_commands
 from gateway.ops.controls import Controls, FileControls
+from gateway.ops.jobs import V2Jobs
 from gateway.ops.origin import UnleashOrigin
 from gateway.ops.session import Exit, Session
 from gateway.ops.settings import RolloutSettings
+from gateway.proxy.address import client_tls, parse_upstream
+from gateway.proxy.question import Questions
 
 EPILOG = """Exit codes: 0 done; 1 refused, nothing was changed; 2 wrong usage; 3 the flags cannot be read or the ops API
-cannot be reached; 4 somebody else changed the flags first; 5 done, but not in the journal."""
+cannot be reached; 4 somebody else changed the flags first; 5 done, but not in the journal; 6 rolled back, but
+not all jobs could be ended as asked."""
 
 app = typer.Typer(no_args_is_help=True, epilog=EPILOG, rich_markup_mode=None)
 app.add_typer(question_commands.commands)
@@ -44,12 +48,15 @@ def rollout(
         settings = _settings({name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         _refuse([f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()])
-    context.obj = Session(settings, _controls(context, settings, file_asked_for=flags is not None))
+    jobs = _jobs(settings)
+    context.obj = Session(settings, _controls(context, settings, jobs, file_asked_for=flags is not None), jobs)
 
 
-def _controls(context: typer.Context, settings: RolloutSettings, *, file_asked_for: bool) -> Controls:
+def _controls(
+    context: typer.Context, settings: RolloutSettings, jobs: V2Jobs | None, *, file_asked_for: bool
+) -> Controls:
     if file_asked_for:
-        return FileControls(settings.flags)
+        return FileControls(settings.flags, jobs=jobs)
     if settings.ops is not None:
         # httpx is most of the start-up time, and a rollback on the file has no use for it.
         from gateway.ops.remote import RemoteControls
@@ -59,8 +66,18 @@ def _controls(context: typer.Context, settings: RolloutSettings, *, file_asked_f
         options = UnleashOptions(str(settings.unleash_url), _open(settings.unleash_token) or "")
         secret, place = _open(settings.unleash_admin_token), (settings.unleash_project, settings.unleash_environment)
         admin = UnleashAdmin(secret, *place) if secret else None
-        return FileControls(settings.flags, UnleashOrigin(options, unleash_copy(settings.flags), admin))
-    return FileControls(settings.flags)
+        origin = UnleashOrigin(options, unleash_copy(settings.flags), admin)
+        return FileControls(settings.flags, origin, jobs)
+    return FileControls(settings.flags, jobs=jobs)
+
+
+def _jobs(settings: RolloutSettings) -> V2Jobs | None:
+    if settings.v2 is None:
+        return None
+    address = parse_upstream(settings.v2)
+    tls = client_tls(settings.ca_file) if address.tls else None
+    questions = Questions(address, tls, _open(settings.v2_key) or "")
+    return V2Jobs(lambda: questions)
 
 
 def _open(secret: SecretStr | None) -> str | None:

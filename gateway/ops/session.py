@@ -15,6 +15,7 @@ from rich.console import Console, RenderableType
 from flags.errors import FlagsError, GenerationConflictError, InvalidDocumentError, SourceUnavailableError
 from gateway.ops.controls import Controls
 from gateway.ops.errors import IllegalMoveError, RemoteError
+from gateway.ops.jobs import V2Jobs
 from gateway.ops.settings import RolloutSettings
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output instead of a table.")]
@@ -32,14 +33,16 @@ class Exit(IntEnum):
     UNREACHABLE = 3
     CONFLICT = 4
     NOT_JOURNALLED = 5
+    INCOMPLETE = 6
 
 
 @dataclass(frozen=True)
 class Session:
-    """One invocation of the command line."""
+    """One invocation of the command line. `jobs` asks v2 itself, where there is no ops API that does."""
 
     settings: RolloutSettings
     controls: Controls
+    jobs: V2Jobs | None = None
 
 
 def session(context: typer.Context) -> Session:

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.core.force import MIN_KEY_BYTES
 from gateway.ops.controls import DEFAULT_FLAG
+from gateway.proxy.address import parse_upstream
 
 
 def _whoami() -> str:
@@ -48,8 +49,26 @@ class RolloutSettings(BaseSettings):
         min_length=MIN_KEY_BYTES,
         description="key that the gateway checks force headers with; needed for `force-header` alone",
     )
+    v2: str | None = Field(
+        None,
+        validation_alias="GATEWAY_V2",
+        description="the new service, as the gateway knows it; needed on a flag file to see, cancel or hand back jobs",
+    )
+    v2_key: SecretStr | None = Field(
+        None, validation_alias="GATEWAY_V2_KEY", description="service key by which v2 knows the gateway"
+    )
+    ca_file: str = Field(
+        "", validation_alias="GATEWAY_CA_FILE", description="certificate authorities (PEM) for v2 by https"
+    )
     flag: str = Field(DEFAULT_FLAG, description="flag that `explain` and `preview` ask about")
     who: str = Field(default_factory=_whoami, description="your name in the journal; user and machine if unset")
+
+    @field_validator("v2")
+    @classmethod
+    def _upstream(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_upstream(value)
+        return value
 
     @field_validator("flag", "who", "unleash_project", "unleash_environment")
     @classmethod

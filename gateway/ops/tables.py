@@ -14,8 +14,10 @@ from gateway.ops.reports import (
     DrillReport,
     EntryReport,
     ExplainReport,
+    JobsReport,
     KillReport,
     PreviewReport,
+    RollbackReport,
     StatusReport,
     ValidationReport,
 )
@@ -28,6 +30,8 @@ def status_tables(report: StatusReport) -> list[Table | Text]:
         ("generation", _shown(report.generation)),
         ("kill", _kill(report.kill)),
     )
+    if report.jobs is not None:
+        _add_jobs(head, report.jobs)
     if report.error:
         head.add_row("problem", Text(report.error, style="bold red"))
     for warning in report.warnings:
@@ -40,6 +44,7 @@ def status_tables(report: StatusReport) -> list[Table | Text]:
     for flag in report.flags:
         percentage = "SDK engine" if flag.uncompiled else f"{_shown(flag.percentage)} %"
         serving = flag.percentage if stage_of(flag.stage) in SERVING else 0
+        percentage += ", pins suspended" if flag.pins_suspended else ""
         cells = ("yes" if flag.enabled else "no", Text(_shown(flag.stage)), percentage, _bar(serving))
         flags.add_row(Text(flag.name), *cells, Text(flag.group or "-"))
     return [head, flags]
@@ -63,6 +68,29 @@ def change_text(report: ChangeReport) -> Text:
     return text
 
 
+def rollback_table(report: RollbackReport) -> Table:
+    """What became of the jobs that ran on v2."""
+    if report.running is None:
+        table = _pairs(("jobs", "unknown"))
+    else:
+        table = _pairs(("jobs that ran", str(report.running)))
+        for name, count in (
+            ("run to their end", report.draining),
+            ("cancelled", report.cancelled),
+            ("handed back", report.handed_back),
+            ("were over", report.over),
+        ):
+            if count:
+                table.add_row(name, str(count))
+        table.add_row("failed to end", Text(str(report.failed), style="bold red" if report.failed else ""))
+        table.add_row("users stranded", Text(_shown(report.stranded), style="bold yellow" if report.stranded else ""))
+    for reason in report.reasons:
+        table.add_row("because", Text(reason, style="red"))
+    if report.jobs_error:
+        table.add_row("problem", Text(report.jobs_error, style="yellow" if report.complete else "bold red"))
+    return table
+
+
 def explain_table(report: ExplainReport) -> Table:
     """Each step of the decision in order."""
     table = _pairs(
@@ -74,6 +102,7 @@ def explain_table(report: ExplainReport) -> Table:
         ("percentage", f"{_shown(report.percentage)} %"),
         ("generation", _shown(report.generation)),
         ("local kill", "engaged" if report.killed else "no"),
+        ("pinned", "unknown" if report.pinned is None else "a v2 job runs" if report.pinned else "no"),
         ("reason", report.reason),
     )
     table.add_row("backend", Text(report.backend, style="bold green" if report.backend == "v2" else "bold cyan"))
@@ -95,6 +124,8 @@ def what(entry: EntryReport) -> str:
     """The change itself: `process-full-v2 0 -> 10 %`, or the verb."""
     if entry.action == "stage":
         return f"{entry.flag} stage {entry.before or 'unset'} -> {entry.after}"
+    if entry.action == "rollback":
+        return f"{entry.flag} rollback: {entry.after}"
     if entry.action != "set":
         return entry.action
     return f"{entry.flag} {_shown(entry.before)} -> {_shown(entry.after)} %"
@@ -140,6 +171,15 @@ def _pairs(*rows: tuple[str, str]) -> Table:
     for name, value in rows:
         table.add_row(name, Text(value))
     return table
+
+
+def _add_jobs(head: Table, jobs: JobsReport) -> None:
+    running = {"v2": jobs.v2, "legacy": jobs.legacy}
+    shown = ", ".join(f"{name} {'unknown' if count is None else count}" for name, count in running.items())
+    head.add_row("jobs running", Text(shown))
+    head.add_row("pinned to v2", Text("unknown" if jobs.pinned is None else f"{jobs.pinned} users"))
+    if jobs.error:
+        head.add_row("problem", Text(f"jobs: {jobs.error}", style="yellow"))
 
 
 def _kill(kill: KillReport) -> str:

@@ -18,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from flags.errors import FlagsError
 from flags.journal import Journal
 from gateway.ops.fleet_port import FleetPort
+from gateway.ops.job_watch import JobWatch
 
 LOOK_INTERVAL = 0.5
 CHECK_EVERY = 60
@@ -37,10 +38,14 @@ class InForce(NamedTuple):
 
 
 class FleetWatch:
-    """One gateway's watcher. `compare` asks both evaluators about ids: how many answers, and the differences."""
+    """One gateway's watcher. `compare` asks both evaluators about ids: how many answers, and the differences.
 
-    def __init__(self, fleet: FleetPort, flags_path: Path, compare: Compare) -> None:
+    `jobs` watches v2's jobs beside it, if given.
+    """
+
+    def __init__(self, fleet: FleetPort, flags_path: Path, compare: Compare, jobs: JobWatch | None = None) -> None:
         self._fleet = fleet
+        self._jobs = jobs
         self._compare = compare
         self._journal = Journal(flags_path)
         self._known: dict[int, InForce] = {}
@@ -58,9 +63,12 @@ class FleetWatch:
 
     async def run(self) -> None:
         """Look again and again; ends by being cancelled."""
-        while True:
-            await self.look()
-            await asyncio.sleep(LOOK_INTERVAL)
+        async with asyncio.TaskGroup() as tasks:
+            if self._jobs is not None:
+                tasks.create_task(self._jobs.run())
+            while True:
+                await self.look()
+                await asyncio.sleep(LOOK_INTERVAL)
 
     async def look(self) -> None:
         """Look once: journal what workers have applied since the last time, compare if it is time to."""
@@ -73,8 +81,8 @@ class FleetWatch:
         self._looks += 1
 
     def exposition(self) -> bytes:
-        """Its own two counters, in Prometheus' text format."""
-        return generate_latest(self._registry)
+        """Its own counters and those of the jobs' watcher, in Prometheus' text format."""
+        return generate_latest(self._registry) + (self._jobs.exposition() if self._jobs else b"")
 
     def _note(self, snapshots: list[dict[str, object]]) -> None:
         flips: dict[int | None, list[str]] = {}

@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from threading import Thread
 from urllib.parse import parse_qs, urlsplit
 
 from gateway.ops.jobs import V2Jobs
@@ -29,6 +30,7 @@ class JobList:
     asked: list[str] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
     ended: dict[str, str] = field(default_factory=dict)
+    on_end: Callable[[], None] = lambda: None
     port: int = 0
 
     def start(self, *users: str) -> None:
@@ -39,7 +41,7 @@ class JobList:
     @property
     def client(self) -> V2Jobs:
         """The client under test."""
-        return V2Jobs(Questions(Address(host="127.0.0.1", port=self.port), key="0123456789abcdef"))
+        return V2Jobs(lambda: Questions(Address(host="127.0.0.1", port=self.port), key="0123456789abcdef"))
 
     def answer(self, method: str, target: str, body: bytes) -> Reply:
         """Status and JSON."""
@@ -65,6 +67,7 @@ class JobList:
         return {"jobs": rows, "next": str(start + limit) if more else None, "running": len(self.jobs)}
 
     def _end(self, job: str, verb: str) -> Reply:
+        self.on_end()
         if job in self.broken:
             return self.broken[job]
         if job not in self.jobs:
@@ -104,3 +107,25 @@ async def job_list(*users: str) -> AsyncIterator[JobList]:
         yield found
     finally:
         server.close()
+
+
+@contextmanager
+def serving_jobs(*users: str) -> Iterator[JobList]:
+    """The same in a thread of its own, for callers that run no loop."""
+    loop = asyncio.new_event_loop()
+    found = JobList()
+    found.start(*users)
+    server = loop.run_until_complete(asyncio.start_server(found.serve, "127.0.0.1", 0))
+    found.port = server.sockets[0].getsockname()[1]
+    thread = Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield found
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        server.close()
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()

@@ -80,6 +80,7 @@ def test_explain_shows_each_step(controls: FileControls) -> None:
         "generation": 1,
         "killed": False,
         "error": None,
+        "pinned": None,
     }
 
 

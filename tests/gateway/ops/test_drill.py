@@ -9,24 +9,20 @@ from gateway.ops import drill as drill_module
 from gateway.ops.controls import FileControls
 from gateway.ops.drill import drill
 from tests.gateway.ops.documents import FLAG, flag_file, stored
+from tests.gateway.ops.fleet import StandInFleet
 
 
-class Workers:
+class Workers(StandInFleet):
     """Workers that have a generation in force when they are told to."""
 
     def __init__(self, *snapshots: dict[str, object]) -> None:
+        super().__init__()
         self._snapshots = list(snapshots)
         self.looks = 0
 
     async def snapshots(self) -> list[dict[str, object]]:
         self.looks += 1
         return self._snapshots if self.looks > 2 else [{} for _ in self._snapshots]
-
-    async def exposition(self) -> bytes:
-        return b""
-
-    async def ready(self) -> bool:
-        return True
 
 
 def at_generation(generation: int | None, loaded_at: float | None) -> dict[str, object]:

@@ -1,14 +1,14 @@
 """The command line: the same verbs on a file and on a remote gateway, in tables and in JSON, with honest exit codes."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from gateway.core.decide import Backend
 from gateway.core.force import read_force
@@ -16,6 +16,7 @@ from gateway.ops.controls import FileControls
 from gateway.ops.rollout_cli import app
 from tests.flags.unleash import ADMIN_TOKEN, CLIENT_TOKEN, unleash_server
 from tests.gateway.ops.documents import FLAG, flag_file, stored
+from tests.gateway.ops.job_list import serving_jobs
 from tests.gateway.ops.serving import served_ops
 
 Run = Callable[..., Result]
@@ -143,7 +144,9 @@ def test_kill_and_revive(run: Run, path: Path) -> None:
 def test_explain_agrees_with_the_decision(run: Run, path: Path, user_id: str) -> None:
     result = run("explain", user_id, "--json")
     assert result.exit_code == 0
-    assert json.loads(result.stdout) == FileControls(path).explain(user_id, FLAG).model_dump()
+    found = json.loads(result.stdout)
+    assert not found.pop("pinned")  # a gateway knows, a file does not
+    assert found == FileControls(path).explain(user_id, FLAG).model_dump(exclude={"pinned"})
 
 
 def test_explain_as_a_table_names_each_step(run: Run) -> None:
@@ -235,6 +238,38 @@ def test_rollback_works_on_a_broken_file_by_the_kill(run: Run, path: Path) -> No
 def test_rollback_of_a_flag_that_is_none_is_refused(run: Run, path: Path) -> None:
     assert run("rollback", "--flag", "nope").exit_code == 1
     assert not path.with_name("features.json.kill").exists()
+
+
+def test_a_rollback_with_jobs_on_a_flag_file_asks_v2_itself(path: Path) -> None:
+    with serving_jobs("ann", "bob") as v2:
+        env = {"GATEWAY_V2": f"http://127.0.0.1:{v2.port}", "GATEWAY_V2_KEY": "0123456789abcdef"}
+        status = json.loads(invoke("--flags", str(path), "status", "--json", env=env).stdout)
+        assert (status["jobs"]["v2"], status["jobs"]["pinned"]) == (2, None)
+        assert json.loads(invoke("--flags", str(path), "explain", "ann", "--json", env=env).stdout)["pinned"]
+        drained = invoke("--flags", str(path), "rollback", "--why", "errors", env=env)
+        assert (drained.exit_code, v2.ended) == (0, {})
+        assert re.search(r"run to their end +2", drained.stdout)
+        v2.broken["job-2"] = 503, {"detail": "The database is away."}
+        result = invoke("--flags", str(path), "rollback", "--hard", "--json", env=env)
+        assert result.exit_code == 6
+        report = json.loads(result.stdout)
+        assert (report["cancelled"], report["failed"], report["stranded"]) == (1, 1, 2)
+        assert "pins suspended" in invoke("--flags", str(path), "status").stdout
+        del v2.broken["job-2"]
+        handed = invoke("--flags", str(path), "rollback", "--hand-back", env=env)
+        assert handed.exit_code == 0
+        assert re.search(r"handed back +1", handed.stdout)
+        assert v2.keys == {"0123456789abcdef"}
+    gone = invoke("--flags", str(path), "status", "--json", env=env)
+    assert "cannot be reached" in json.loads(gone.stdout)["jobs"]["error"]
+    assert invoke("--flags", str(path), "rollback", "--hard", env=env).exit_code == 6
+
+
+def test_ending_jobs_needs_to_know_where_v2_is(path: Path) -> None:
+    result = invoke("--flags", str(path), "rollback", "--hand-back")
+    assert result.exit_code == 6
+    assert "GATEWAY_V2" in result.stdout
+    assert stored(path) == (2, "0")
 
 
 def test_a_drill_needs_a_running_gateway(path: Path, ops_url: str) -> None:
