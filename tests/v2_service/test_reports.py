@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,50 @@ async def test_what_does_not_agree_is_found_with_its_user(
     own.http.delete(f"/users/{user}")
     assert not sound
     assert user[:8] in line(text, words)
+
+
+async def test_s_131_odd_data_is_found_mixed_versions_too_many_chunks_and_calls_never_charged(
+    own: RunningService, tmp_path: Path
+) -> None:
+    user = own.sandbox.create_user()
+    job = own.imported(user, export(2))
+    rest = own.sandbox.http
+    one_tier = {"user_id": f"eq.{user}", "chunk_tier": "eq.medium"}
+    assert rest.patch("/rest/v1/conversation_chunks", params=one_tier, json={"chunking_version": 1}).is_success
+    counts = {"counts": {"chunks": job["counts"]["chunks"] // 2}}
+    assert rest.patch("/rest/v1/pipeline_runs", params={"id": f"eq.{job['id']}"}, json=counts).is_success
+    batch = {"id": str(uuid.uuid4()), "run_id": job["id"], "step": "extract", "round": 1, "upto": 1, "requests": 1}
+    old = {**batch, "reserved": 1, "begun_at": "2024-01-01T00:00:00Z"}
+    assert rest.post("/rest/v1/pipeline_batches", json=old).is_success
+    sound, text = await audited(own, tmp_path)
+    rest.delete("/rest/v1/pipeline_batches", params={"id": f"eq.{batch['id']}"})
+    own.http.delete(f"/users/{user}")
+    assert not sound
+    for words in ("several chunking versions", "twice the chunks that", "were never charged"):
+        assert user[:8] in line(text, words)
+
+
+async def test_s_131_chunks_per_user_that_double_within_a_week_are_shown_and_are_no_fault(
+    own: RunningService, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    users = [own.sandbox.create_user() for _ in range(20)]
+    rows = [
+        {
+            "user_id": user,
+            "version": "2.1",
+            "status": "complete",
+            "counts": {"chunks": 100 if number < 10 else 250},
+            "completed_at": (now - timedelta(days=20 if number < 10 else 1)).isoformat(),
+        }
+        for number, user in enumerate(users)
+    ]
+    assert own.sandbox.http.post("/rest/v1/pipeline_runs", json=rows).is_success
+    sound, text = await audited(own, tmp_path)
+    for user in users:
+        own.sandbox.http.delete("/rest/v1/pipeline_runs", params={"user_id": f"eq.{user}"})
+    shown = line(text, "twice the chunks per user")
+    assert (sound, any(user[:8] in " ".join(shown) for user in users[10:])) == (True, True)
 
 
 async def test_a_complete_import_without_chunks_is_found(own: RunningService, tmp_path: Path) -> None:
