@@ -7,54 +7,19 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
-from itertools import accumulate, zip_longest
-from typing import Any, TypeVar
+from itertools import accumulate
+from typing import Final, TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from flags.apply_times import BOUNDS as APPLY_BOUNDS
-from gateway.observe.meters import BOUNDS
+from gateway.observe.meters import BOUNDS, LAG_BOUNDS, SERIES_BUDGET
+from gateway.observe.totals import Json, Totals, lags, total
 
-Json = dict[str, Any]  # a worker's snapshot, whose shape is that of gateway.proxy.worker.Worker.snapshot
 Labels = TypeVar("Labels", bound=tuple[str, ...])
-_CLASSES = ("", "1xx", "2xx", "3xx", "4xx", "5xx")
-
-
-class Totals:
-    """Sums of counters over any number of snapshots."""
-
-    def __init__(self) -> None:
-        self.requests: dict[tuple[str, str, str], int] = defaultdict(int)
-        self.buckets: dict[tuple[str, str], list[int]] = {}
-        self.seconds: dict[tuple[str, str], float] = defaultdict(float)
-        self.errors: dict[tuple[str, ...], int] = defaultdict(int)
-        self.decisions: dict[tuple[str, ...], int] = defaultdict(int)
-        self.events: dict[tuple[str, ...], int] = defaultdict(int)
-        self.applies = [0] * (len(APPLY_BOUNDS) + 1)
-        self.apply_seconds = 0.0
-        self.bytes_in = self.bytes_out = self.log_dropped = 0
-
-    def add(self, counters: Json) -> None:
-        """Add one worker's counters."""
-        for route, backend, statuses, buckets, seconds in counters.get("series", ()):
-            for status_class, count in zip(_CLASSES[1:], statuses[1:], strict=True):
-                if count:
-                    self.requests[route, backend, status_class] += count
-            known = self.buckets.setdefault((route, backend), [0] * len(buckets))
-            self.buckets[route, backend] = [a + b for a, b in zip(known, buckets, strict=True)]
-            self.seconds[route, backend] += seconds
-        for name in ("errors", "decisions", "events"):
-            sums: dict[tuple[str, ...], int] = getattr(self, name)
-            for *labels, count in counters.get(name, ()):
-                sums[tuple(labels)] += count
-        applies, seconds = counters.get("flag_applies", (self.applies[:0], 0.0))
-        self.applies = [a + b for a, b in zip_longest(self.applies, applies, fillvalue=0)]
-        self.apply_seconds += seconds
-        self.bytes_in += counters.get("bytes_in", 0)
-        self.bytes_out += counters.get("bytes_out", 0)
-        self.log_dropped += counters.get("log_dropped", 0)
+MAX_RETIRED: Final = 64
 
 
 class Exposition(Collector):
@@ -68,10 +33,9 @@ class Exposition(Collector):
 
     def retire(self, snapshot: Json) -> None:
         """Keep the counters of a worker that ended."""
-        totals = [one for one in self._retired if one]
-        self._retired = [*totals, snapshot["counters"]]
-        if len(self._retired) > 64:
-            self._retired = [_merged(self._retired)]
+        self._retired.append(snapshot["counters"])
+        if len(self._retired) > MAX_RETIRED:
+            self._retired = [total(self._retired).counters()]
 
     def render(self, snapshots: list[Json]) -> bytes:
         """Prometheus text format 0.0.4."""
@@ -80,34 +44,17 @@ class Exposition(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Called by the registry."""
-        totals = Totals()
         alive = [one for one in self._snapshots if "counters" in one]
-        for counters in [*self._retired, *(one["counters"] for one in alive)]:
-            totals.add(counters)
-        yield from _traffic(totals)
-        yield from _state(alive)
-        yield from _processes(self._snapshots, alive)
-
-
-def _merged(parts: Iterable[Json]) -> Json:
-    totals = Totals()
-    for part in parts:
-        totals.add(part)
-    series = []
-    for (route, backend), buckets in totals.buckets.items():
-        statuses = [0, *(totals.requests[route, backend, status] for status in _CLASSES[1:])]
-        series.append([route, backend, statuses, buckets, totals.seconds[route, backend]])
-    return {
-        "series": series,
-        "bytes_in": totals.bytes_in,
-        "bytes_out": totals.bytes_out,
-        "log_dropped": totals.log_dropped,
-        "flag_applies": [totals.applies, totals.apply_seconds],
-        **{
-            name: [[*labels, count] for labels, count in getattr(totals, name).items()]
-            for name in ("errors", "decisions", "events")
-        },
-    }
+        totals = total([*self._retired, *(one["counters"] for one in alive)])
+        series = 0
+        for metric in (*_traffic(totals), *_state(alive), *_processes(self._snapshots, alive)):
+            series += len(metric.samples)
+            yield metric
+        yield GaugeMetricFamily("gateway_series", "Series of this page, without those of jobs and ops.", series)
+        yield GaugeMetricFamily("gateway_series_budget", "Series that it may have at most.", SERIES_BUDGET)
+        yield CounterMetricFamily(
+            "gateway_series_dropped", "Events whose labels had no room among the series.", totals.series_dropped
+        )
 
 
 def _counter(name: str, text: str, labels: list[str], counts: dict[Labels, int]) -> Metric:
@@ -161,8 +108,9 @@ def _traffic(totals: Totals) -> Iterator[Metric]:
     yield _counter("gateway_fallbacks", "Requests that went to another backend than decided.", ["backend"], fallbacks)
     others = {labels: count for labels, count in totals.events.items() if labels[0] != "fallback"}
     yield _counter("gateway_events", "Retries, ejections, refusals by guards and limits.", ["event", "backend"], others)
-    yield CounterMetricFamily("gateway_received_bytes", "Bytes of request bodies.", totals.bytes_in)
-    yield CounterMetricFamily("gateway_sent_bytes", "Bytes of response bodies.", totals.bytes_out)
+    sides = ["route", "backend"]
+    yield _counter("gateway_received_bytes", "Bytes of request bodies.", sides, totals.received)
+    yield _counter("gateway_sent_bytes", "Bytes of response bodies.", sides, totals.sent)
     yield CounterMetricFamily("gateway_access_log_dropped_lines", "Access log lines nobody wrote.", totals.log_dropped)
 
 
@@ -170,6 +118,16 @@ def _state(alive: list[Json]) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "gateway_in_flight", "Requests being served.", sum(one["counters"]["in_flight"] for one in alive)
     )
+    running = GaugeMetricFamily(
+        "gateway_exchanges_in_flight", "Requests being served, by route and backend.", labels=["route", "backend"]
+    )
+    served: dict[tuple[str, str], int] = defaultdict(int)
+    for one in alive:
+        for route, backend, count in one["counters"].get("running", ()):
+            served[route, backend] += count
+    for labels, count in sorted(served.items()):
+        running.add_metric(list(labels), count)
+    yield running
     yield GaugeMetricFamily(
         "gateway_connections", "Client connections.", sum(one["counters"]["connections"] for one in alive)
     )
@@ -215,12 +173,21 @@ def _state(alive: list[Json]) -> Iterator[Metric]:
 def _processes(snapshots: list[Json], alive: list[Json]) -> Iterator[Metric]:
     cpu = CounterMetricFamily("gateway_worker_cpu_seconds", "CPU time of a worker's process.", labels=["worker"])
     resident = GaugeMetricFamily("gateway_worker_resident_bytes", "Resident memory of a worker.", labels=["worker"])
-    lag = GaugeMetricFamily("gateway_worker_loop_lag_seconds", "How late a worker's event loop was.", labels=["worker"])
+    lag = GaugeMetricFamily(
+        "gateway_worker_loop_lag_seconds",
+        "How late a worker's event loop was within the last second.",
+        labels=["worker"],
+    )
+    lateness = HistogramMetricFamily(
+        "gateway_loop_lag_seconds", "How late a worker's event loop was, five times a second.", labels=["worker"]
+    )
     for one in alive:
         worker, process = [str(one["worker"])], one["process"]
         cpu.add_metric(worker, process["cpu_seconds"])
         resident.add_metric(worker, process["rss_bytes"])
         lag.add_metric(worker, process["loop_lag_seconds"])
+        counts, seconds = lags(one)
+        lateness.add_metric(worker, _cumulative(LAG_BOUNDS, counts), seconds)
     restarts = CounterMetricFamily("gateway_worker_restarts", "Workers that died and were replaced.", labels=["worker"])
     ready = GaugeMetricFamily("gateway_worker_ready", "1 while a worker serves.", labels=["worker"])
     late = CounterMetricFamily(
@@ -231,7 +198,7 @@ def _processes(snapshots: list[Json], alive: list[Json]) -> Iterator[Metric]:
         restarts.add_metric(worker, one["restarts"])
         ready.add_metric(worker, 1 if one["ready"] else 0)
         late.add_metric(worker, one["late"])
-    yield from (cpu, resident, lag, restarts, ready, late)
+    yield from (cpu, resident, lag, lateness, restarts, ready, late)
     info = GaugeMetricFamily("gateway_build_info", "Always 1; the version is the label.", labels=["version"])
     info.add_metric([_version()], 1)
     yield info

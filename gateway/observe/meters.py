@@ -6,22 +6,33 @@ A snapshot of it is plain JSON; the counterpart is gateway.observe.exposition, w
 from bisect import bisect_left
 from typing import Final
 
-BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+_SHORT: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+BOUNDS: Final = (*_SHORT, 120.0, 300.0, 600.0)
 """Upper bounds of the latency buckets, in seconds; one more bucket holds what is slower."""
 
+LAG_BOUNDS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+"""Upper bounds of the buckets for how late the event loop was, in seconds."""
+
+SERIES_BUDGET: Final = 6000
+"""Series of one page of metrics at most; the limits below keep to it."""
+OTHER: Final = "other"
+MAX_PAIRS: Final = 120
+"""Pairs of route and backend with series of their own, some 30 each; later ones are counted as route "other"."""
 # Every label value comes from the route table or an enum, so this is a guard against a defect, not a working limit.
-MAX_SERIES: Final = 2000
+MAX_SERIES: Final = 500
 
 
 class Series:
-    """Requests of one route and backend: count per status class (index 1 to 5) and latency histogram."""
+    """Requests of one route and backend: count per status class (index 1 to 5), latency histogram, bytes of bodies."""
 
-    __slots__ = ("buckets", "seconds", "statuses")
+    __slots__ = ("buckets", "received", "seconds", "sent", "statuses")
 
     def __init__(self) -> None:
         self.statuses = [0] * 6
         self.buckets = [0] * (len(BOUNDS) + 1)
         self.seconds = 0.0
+        self.received = 0
+        self.sent = 0
 
     def record(self, status: int, seconds: float) -> None:
         """Count one finished request."""
@@ -31,12 +42,13 @@ class Series:
 
 
 class Tally:
-    """Counts per label tuple, bounded."""
+    """Counts per label tuple, bounded: `dropped` counts what had no room."""
 
-    __slots__ = ("counts",)
+    __slots__ = ("counts", "dropped")
 
     def __init__(self) -> None:
         self.counts: dict[tuple[str, ...], int] = {}
+        self.dropped = 0
 
     def add(self, *labels: str, count: int = 1) -> None:
         """Count one event under `labels`."""
@@ -45,14 +57,14 @@ class Tally:
             self.counts[labels] = found + count
         elif len(self.counts) < MAX_SERIES:
             self.counts[labels] = count
+        else:
+            self.dropped += count
 
 
 class Meters:
     """All counters of one worker."""
 
     __slots__ = (
-        "bytes_in",
-        "bytes_out",
         "connections",
         "decisions",
         "errors",
@@ -69,22 +81,21 @@ class Meters:
         self.events = Tally()  # fallback, retry, ejected, ...: name, backend
         self.in_flight = 0
         self.connections = 0
-        self.bytes_in = 0
-        self.bytes_out = 0
         self.log_dropped = 0
 
     def of(self, route: str, backend: str) -> Series:
         """The series of a route and backend, made on first use."""
         found = self.series.get((route, backend))
         if found is None:
-            found = self.series[route, backend] = Series()
+            kept = route if len(self.series) < MAX_PAIRS else OTHER
+            found = self.series.setdefault((kept, backend), Series())
         return found
 
     def snapshot(self) -> dict[str, object]:
         """Everything as JSON values; label tuples become the first items of a list."""
         return {
             "series": [
-                [route, backend, one.statuses, one.buckets, one.seconds]
+                [route, backend, one.statuses, one.buckets, one.seconds, one.received, one.sent]
                 for (route, backend), one in self.series.items()
             ],
             "errors": [[*labels, count] for labels, count in self.errors.counts.items()],
@@ -92,7 +103,6 @@ class Meters:
             "events": [[*labels, count] for labels, count in self.events.counts.items()],
             "in_flight": self.in_flight,
             "connections": self.connections,
-            "bytes_in": self.bytes_in,
-            "bytes_out": self.bytes_out,
+            "series_dropped": self.errors.dropped + self.decisions.dropped + self.events.dropped,
             "log_dropped": self.log_dropped,
         }

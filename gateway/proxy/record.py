@@ -18,12 +18,13 @@ def record(exchange: "Exchange", decision: Decision) -> None:
     seconds = perf_counter() - exchange.started
     meters = service.meters
     meters.in_flight -= 1
-    meters.bytes_in += exchange.received
-    meters.bytes_out += exchange.sent
     backend = exchange.backend or "none"
     route = exchange.route.name
+    series = meters.of(route, backend)
+    series.received += exchange.received
+    series.sent += exchange.sent
     if reason not in UNCOUNTED:
-        meters.of(route, backend).record(exchange.status, seconds)
+        series.record(exchange.status, seconds)
     if service.decided.enabled and exchange.route.flag is not None:
         _hand_over(exchange, decision, seconds)
     if service.access_log.enabled:

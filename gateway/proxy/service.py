@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import replace
 from email.utils import formatdate
@@ -124,6 +125,14 @@ class Service:
         self.guards.keep(config.api_key, (*self.routes.routes, self.routes.unmatched))
         self.access_log.switch(on=config.access_log)
         self._know(config.v2_key)
+
+    def running(self) -> list[tuple[str, str, int]]:
+        """Exchanges in flight by route and backend; counted when somebody asks, so that no request pays for it."""
+        exchanges = (client.exchange for client in self.clients)
+        found = Counter(
+            (one.route.name, str(one.backend or "none")) for one in exchanges if one is not None and not one.finished
+        )
+        return [(*labels, count) for labels, count in found.items()]
 
     def background(self, work: Coroutine[None, None, None]) -> None:
         """Run something that no connection waits for; it is kept from being collected until it is done."""

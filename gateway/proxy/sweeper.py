@@ -8,8 +8,10 @@ import fcntl
 import socket
 import sys
 import termios
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
+from gateway.observe.meters import LAG_BOUNDS
 from gateway.proxy.server import ClientConnection
 from gateway.proxy.stage import CONTINUE, HALF_CLOSED_GRACE, Stage
 
@@ -32,6 +34,8 @@ class Sweeper:
         self._expected = 0.0
         self.lag = 0.0
         self.max_lag = 0.0
+        self.lags = [0] * (len(LAG_BOUNDS) + 1)
+        self.lag_seconds = 0.0
 
     def start(self) -> None:
         """Begin."""
@@ -48,6 +52,8 @@ class Sweeper:
         loop = self._service.loop
         self.lag = max(0.0, loop.time() - self._expected)
         self.max_lag = max(self.lag, self.max_lag)
+        self.lags[bisect_left(LAG_BOUNDS, self.lag)] += 1
+        self.lag_seconds += self.lag
         self.sweep()
         self.start()
 

@@ -106,6 +106,7 @@ class Worker:
             },
             "counters": service.meters.snapshot()
             | {
+                "running": service.running(),
                 "log_dropped": service.access_log.dropped,
                 "flag_applies": [flags.applied.counts, flags.applied.seconds],
             },
@@ -117,6 +118,7 @@ class Worker:
                 "cpu_seconds": usage.ru_utime + usage.ru_stime,
                 "rss_bytes": _resident_bytes(),
                 "loop_lag_seconds": max_lag,
+                "loop_lags": [self._sweeper.lags, self._sweeper.lag_seconds],
             },
         }
 

@@ -3,7 +3,7 @@
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.observe.exposition import Exposition
-from gateway.observe.meters import BOUNDS, MAX_SERIES, Meters, Tally
+from gateway.observe.meters import BOUNDS, LAG_BOUNDS, MAX_PAIRS, MAX_SERIES, OTHER, SERIES_BUDGET, Meters, Tally
 
 
 def snapshot(meters: Meters, worker: int = 0) -> dict[str, object]:
@@ -12,6 +12,7 @@ def snapshot(meters: Meters, worker: int = 0) -> dict[str, object]:
     process = {"cpu_seconds": 1.5, "rss_bytes": 1000, "loop_lag_seconds": 0.0}
     breaker = {"state": "closed", "opened": 0}
     state = {"worker": worker, "restarts": 0, "late": 0, "ready": True, "killed": False, "breaker": breaker}
+    state |= {"pins": {"users": 0}, "late": 0}
     return state | {"flags": flags, "pools": pools, "process": process, "counters": meters.snapshot()}
 
 
@@ -43,6 +44,7 @@ def test_workers_are_summed() -> None:
     assert found["gateway_request_seconds_count", QUERY] == 10
     assert found["gateway_request_seconds_bucket", (QUERY[0], ("le", "0.25"), QUERY[1])] == 5
     assert found["gateway_request_seconds_bucket", (QUERY[0], ("le", "300.0"), QUERY[1])] == 5
+    assert found["gateway_request_seconds_bucket", (QUERY[0], ("le", "600.0"), QUERY[1])] == 10
     assert found["gateway_request_seconds_bucket", (QUERY[0], ("le", "+Inf"), QUERY[1])] == 10
     assert found["gateway_in_flight", ()] == 2
     assert found["gateway_fallbacks_total", (("backend", "legacy"),)] == 5
@@ -72,8 +74,41 @@ def test_every_latency_falls_into_one_bucket() -> None:
     assert series.buckets == [2] + [1] * (len(BOUNDS) - 1) + [1]
 
 
-def test_labels_are_bounded() -> None:
+def test_labels_are_bounded_and_what_has_no_room_is_counted() -> None:
     tally = Tally()
     for number in range(MAX_SERIES + 10):
         tally.add(str(number))
-    assert len(tally.counts) == MAX_SERIES
+    assert (len(tally.counts), tally.dropped) == (MAX_SERIES, 10)
+    tally.add("0")
+    assert tally.dropped == 10
+
+
+def test_routes_beyond_the_budget_share_their_series() -> None:
+    meters = Meters()
+    for number in range(MAX_PAIRS + 10):
+        meters.of(f"route-{number}", "legacy").record(200, 0.1)
+    assert len(meters.series) == MAX_PAIRS + 1
+    assert meters.of(OTHER, "legacy").statuses[2] == 10
+    found = samples(Exposition().render([snapshot(meters)]))
+    assert found["gateway_series", ()] <= found["gateway_series_budget", ()] == SERIES_BUDGET
+
+
+def test_bytes_and_running_exchanges_are_told_apart_by_route_and_backend() -> None:
+    meters = busy(1)
+    series = meters.of("query", "legacy")
+    series.received, series.sent = 10, 20
+    seen = snapshot(meters)
+    seen["counters"]["running"] = [["query", "legacy", 3]]  # type: ignore[index]  # JSON
+    found = samples(Exposition().render([seen, seen]))
+    assert found["gateway_received_bytes_total", QUERY] == 20
+    assert found["gateway_sent_bytes_total", QUERY] == 40
+    assert found["gateway_exchanges_in_flight", QUERY] == 6
+
+
+def test_the_lateness_of_the_event_loop_is_a_histogram() -> None:
+    seen = snapshot(busy(1))
+    seen["process"]["loop_lags"] = [[5] + [0] * (len(LAG_BOUNDS) - 1) + [2], 3.5]  # type: ignore[index]  # JSON
+    found = samples(Exposition().render([seen]))
+    assert found["gateway_loop_lag_seconds_bucket", (("le", "0.001"), ("worker", "0"))] == 5
+    assert found["gateway_loop_lag_seconds_count", (("worker", "0"),)] == 7
+    assert found["gateway_loop_lag_seconds_sum", (("worker", "0"),)] == 3.5
