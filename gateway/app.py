@@ -74,15 +74,17 @@ async def serve(
     access = OpsAccess(host=ops.host, token=config.ops_token or None)
     observation = await _observe(config, fleet)
     watches: list[Watch] = [watch, *([observation] if observation else [])]
-    pages = EvidencePages(observation, fleet, Headroom(config.worker.upstream_connections + config.worker.upstream_waiting)).pages
+    pages = EvidencePages(
+        observation, fleet, Headroom(config.worker.upstream_connections + config.worker.upstream_waiting)
+    ).pages
     front = OpsFront(fleet, access, partial(_load_api, fleet, flags, origin, access, job_watch), watches, pages)
     server = _OpsServer(
         uvicorn.Config(front, log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=30)
     )
     watching: list[Coroutine[None, None, None]] = [watch.run()]
-    if config.worker.unleash_url:
-        usage = UnleashUsage(_unleash(config), interval=USAGE_INTERVAL)
-        watching.append(UsageReporter(fleet, usage).run())
+    reporter = _reporter(config, fleet)
+    if reporter is not None:
+        watching.append(reporter.run())
     if observation is not None:
         watching.append(observation.run())
     stop = _on_signals(config, fleet, flags)
@@ -96,6 +98,8 @@ async def serve(
         task.cancel()
     await asyncio.gather(*beside, return_exceptions=True)
     clean = await fleet.stop()
+    if reporter is not None:
+        await reporter.flush()
     if observation is not None:
         await observation.close()
     front.close()
@@ -157,6 +161,12 @@ def _jobs(fleet: Fleet) -> V2Jobs:
     address = parse_upstream(fleet.config.v2)
     tls = client_tls(fleet.config.ca_file) if address.tls else None
     return V2Jobs(lambda: Questions(address, tls, fleet.config.v2_key))
+
+
+def _reporter(config: GatewayConfig, fleet: Fleet) -> UsageReporter | None:
+    if not config.worker.unleash_url:
+        return None
+    return UsageReporter(fleet, UnleashUsage(_unleash(config), interval=USAGE_INTERVAL))
 
 
 def _unleash(config: GatewayConfig) -> UnleashOptions:

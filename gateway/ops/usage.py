@@ -1,9 +1,10 @@
 """Reports the workers' decisions to Unleash, once a minute, from the supervisor. Counterpart: `flags.unleash_usage`.
 
-Forced decisions are left out: they say nothing about the flag.
+Decisions that say nothing about the flag are left out: forced and pinned ones.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -12,10 +13,11 @@ from starlette.concurrency import run_in_threadpool
 
 from flags.errors import SourceUnavailableError
 from flags.unleash_usage import UnleashUsage, Uses
-from gateway.core.decide import Backend, Reason
+from gateway.core.decide import UNCOUNTED, Backend
 from gateway.ops.fleet_port import FleetPort
 
 INTERVAL = 60.0
+FLUSH_SECONDS = 3.0
 MAX_PROCESSES = 1024
 """Worker processes whose counts are kept; only workers that keep dying come near."""
 Counts = Mapping[str, Uses]
@@ -37,6 +39,7 @@ class UsageReporter:
         self._interval = interval
         self._since = self._started = datetime.now(UTC)
         self._reported: dict[_Process, Counts] = {}
+        self._under_way: asyncio.Task[None] | None = None
         self.error: str | None = None
 
     async def run(self) -> None:
@@ -46,7 +49,23 @@ class UsageReporter:
             await asyncio.sleep(self._interval)
 
     async def report(self) -> None:
-        """Report once. What cannot be sent is sent next time."""
+        """Report once. What cannot be sent is sent next time; a caller who is cancelled leaves it to its end."""
+        self._under_way = asyncio.create_task(self._report())
+        await asyncio.shield(self._under_way)
+
+    async def flush(self) -> None:
+        """Report what is left once the workers have ended; `run` is cancelled by then.
+
+        Takes no longer than FLUSH_SECONDS, and does not wait for a server that was away a minute ago.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_SECONDS):
+                if self._under_way is not None:
+                    await asyncio.wait([self._under_way])
+                if self.error is None:
+                    await self._report()
+
+    async def _report(self) -> None:
         found = _counted(await self._fleet.snapshots())
         fresh = _difference(found, self._reported)
         until = datetime.now(UTC)
@@ -75,7 +94,7 @@ def _counted(snapshots: list[dict[str, object]]) -> dict[_Process, Counts]:
             continue
         uses: dict[str, Uses] = {}
         for flag, backend, reason, count in counters["decisions"]:
-            if reason == Reason.FORCED:
+            if reason in UNCOUNTED:
                 continue
             before = uses.get(flag, Uses())
             on, off = (count, 0) if backend == Backend.V2 else (0, count)

@@ -1,5 +1,7 @@
 """Unleash is told what the workers decided: everything once, forced decisions never, also after trouble."""
 
+import asyncio
+import threading
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -36,11 +38,16 @@ class Recorder(UnleashUsage):
         self.registered = 0
         self.sent: list[Mapping[str, Uses]] = []
         self.fails = False
+        self.began = threading.Event()
+        self.holds: threading.Event | None = None
 
     def register(self, started: datetime) -> None:
         self.registered += 1
 
     def send(self, uses: Mapping[str, Uses], since: datetime, until: datetime) -> None:
+        self.began.set()
+        if self.holds is not None:
+            assert self.holds.wait(10)
         if self.fails:
             raise SourceUnavailableError("Unleash cannot be reached")
         assert since <= until
@@ -95,3 +102,40 @@ async def test_a_silent_worker_does_not_count_twice_when_it_speaks_again() -> No
     fleet.workers = spoken
     await reporter.report()
     assert usage.sent == [{FLAG: Uses(5, 0)}]
+
+
+async def test_what_was_decided_since_the_last_report_is_sent_at_the_end() -> None:
+    fleet, usage = Fleet(), Recorder()
+    reporter = UsageReporter(fleet, usage)
+    await reporter.report()
+    fleet.decide(0, 10, ("v2", "percentage-in", 3), ("v2", "pinned", 4))
+    await reporter.flush()
+    assert usage.sent == [{FLAG: Uses(3, 0)}]
+
+
+async def test_the_end_waits_for_a_report_under_way_and_sends_nothing_twice() -> None:
+    fleet, usage = Fleet(), Recorder()
+    reporter = UsageReporter(fleet, usage)
+    usage.holds = threading.Event()
+    fleet.decide(0, 10, ("v2", "percentage-in", 3))
+    reporting = asyncio.create_task(reporter.report())
+    await asyncio.to_thread(usage.began.wait, 10)
+    reporting.cancel()
+    await asyncio.gather(reporting, return_exceptions=True)
+    fleet.decide(0, 10, ("v2", "percentage-in", 5))
+    flushing = asyncio.create_task(reporter.flush())
+    await asyncio.sleep(0)
+    usage.holds.set()
+    await flushing
+    assert usage.sent == [{FLAG: Uses(3, 0)}, {FLAG: Uses(2, 0)}]
+
+
+async def test_the_end_does_not_wait_for_a_server_that_is_away() -> None:
+    fleet, usage = Fleet(), Recorder()
+    reporter = UsageReporter(fleet, usage)
+    usage.fails = True
+    fleet.decide(0, 10, ("v2", "percentage-in", 3))
+    await reporter.report()
+    registered = usage.registered
+    await reporter.flush()
+    assert usage.registered == registered
