@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help run demo test check lint types bench fuzz settings lock smoke images sbom clean
+.PHONY: help run demo test check lint types audit bench fuzz settings lock smoke images sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -34,7 +34,10 @@ lint: $(STAMP) ## formatting and lint
 types: $(STAMP) ## strict type check
 	@$(BIN)/mypy
 
-check: lint types test ## all that CI runs
+audit: $(STAMP) ## known flaws in the locked packages
+	@$(BIN)/python deploy/audit.py
+
+check: lint types audit test ## all that CI runs
 
 bench: $(STAMP) ## benchmarks, side by side with peers (never in CI)
 	@$(BIN)/python -m bench
