@@ -65,6 +65,19 @@ def test_each_change_through_the_store_is_followed(unleash: RealUnleash, source:
     print("a change was seen after", ", ".join(f"{seconds:.2f}" for seconds in seen), "s")
 
 
+def test_a_hard_rollback_suspends_pins_for_whoever_follows_the_server(
+    unleash: RealUnleash, source: UnleashSource
+) -> None:
+    def suspended() -> bool | None:
+        return source.snapshot.features[FLAG].pins_suspended if source.snapshot else None
+
+    store = UnleashStore(unleash.options, UnleashAdmin(ADMIN_TOKEN))
+    store.set_percentage(FLAG, 0, suspend_pins=True)
+    until(source, suspended)
+    store.set_percentage(FLAG, 20)
+    until(source, lambda: percentage(source) == 20 and suspended() is False)
+
+
 def test_a_change_at_an_outdated_generation_is_refused(unleash: RealUnleash, source: UnleashSource) -> None:
     assert source.snapshot is not None
     before, expected = percentage(source), source.snapshot.generation

@@ -17,7 +17,7 @@ from gateway.ops.origin import UnleashOrigin
 from tests.flags.real_unleash import ADMIN_TOKEN, CLIENT_TOKEN, RealUnleash, real_unleash
 from tests.gateway.ops.documents import FLAG
 from tests.gateway.ops.running import Caller, RunningGateway, running_gateway
-from tests.gateway.ops.traffic import Traffic
+from tests.gateway.ops.traffic import RATE, Traffic
 
 pytestmark = pytest.mark.timeout(400)  # the first run fetches the server
 
@@ -66,8 +66,8 @@ async def set_by_ops(gateway: RunningGateway, percentage: int) -> None:
 async def test_flips_under_load_and_a_server_that_is_paused_killed_and_started_again(
     unleash: RealUnleash, gateway: RunningGateway, tmp_path: Path
 ) -> None:
-    callers = [Caller(gateway.public) for _ in range(8)]
-    traffic = Traffic(callers)
+    callers = [Caller(gateway.public) for _ in range(16)]
+    traffic = Traffic(callers, RATE)
     stale = []
     for percentage in (10, 50, 100, 0):
         await set_by_ops(gateway, percentage)
@@ -87,13 +87,14 @@ async def test_flips_under_load_and_a_server_that_is_paused_killed_and_started_a
         stale.append(await traffic.expect(0))
     await set_by_ops(gateway, 37)
     await traffic.expect(37)
+    rate = traffic.rate
     await traffic.end()
     for caller in callers:
         caller.close()
     assert traffic.failures == []
     shown = ", ".join(f"{seconds:.2f}" for seconds in stale)
     print(f"Unleash: last stale decision after 10, 50, 100, 0 % and two rollbacks after trouble: {shown} s;", end=" ")
-    print(f"{traffic.asked} requests, 0 failed")
+    print(f"{rate:.0f} requests/s over 2 workers, {traffic.asked} in all, 0 failed")
     await explain_agrees(unleash, gateway, tmp_path)
     assert [entry.why for entry in Journal(gateway.flags).tail(100) if entry.action == "applied"]
 
