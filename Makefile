@@ -33,6 +33,7 @@ lint: $(STAMP) ## formatting and lint
 
 types: $(STAMP) ## strict type check
 	@$(BIN)/mypy
+	@$(BIN)/mypy deploy/*.py deploy/images/*.py
 
 audit: $(STAMP) ## known flaws in the locked packages
 	@$(BIN)/python deploy/audit.py
