@@ -23,6 +23,7 @@ from v2_service.settings import Settings
 
 POLL_SECONDS = 0.3
 REQUEST_SECONDS = 60.0
+ELSEWHERE = "The former service is importing for this user. Please try again when that is over."
 CONTENT_TYPES = {".zip": "application/zip", ".gz": "application/gzip"}
 
 
@@ -46,6 +47,8 @@ async def run_import(
         if url is None:
             jobs = await stack.enter_async_context(running_jobs(services, adopt=False))
             claim = await Desk(services, jobs).accept(Wanted(owner, storage_path=str(path)), uuid.uuid4().hex)
+            if claim.verdict == "legacy":
+                raise StoreRefused(ELSEWHERE)
             run_id = claim.run_id
         else:
             run_id = await post(url, owner, path, key)
@@ -76,6 +79,8 @@ async def post(url: str, owner: str, path: StoragePath, key: str | None) -> str:
     body = answer.json() if answer.headers.get("content-type", "").startswith("application/json") else {}
     if not answer.is_success:
         raise StoreRefused(f"{url} answered {answer.status_code}: {body.get('detail', '')}")
+    if body.get("pipeline") == "legacy":
+        raise StoreRefused(ELSEWHERE)
     if not isinstance(body.get("job_id"), str) or body.get("pipeline") != "v2":
         raise StoreRefused(f"{url} did not start a v2 import.")
     run_id: str = body["job_id"]

@@ -13,8 +13,8 @@ from bench.v2.meter import Answer, Meter
 from bench.v2.worker import Worker
 from sandbox.running import RunningSandbox
 
-PER_MINUTE = 240
-CONVERSATIONS = 150
+PER_MINUTE = 90
+CONVERSATIONS = 60
 CONCURRENCY = 3
 LATENCY_MS = 200
 THROTTLED = (429, 529)
@@ -51,7 +51,7 @@ def measure(folder: Path) -> dict[str, object]:
     write_export(Plan(CONVERSATIONS), file)
     with RunningSandbox() as sandbox, Meter(sandbox.url) as meter:
         sandbox.set_faults(anthropic={"rate_limit_per_minute": PER_MINUTE, "latency_ms": LATENCY_MS})
-        worker = Worker(sandbox, folder / "state", CONCURRENCY, V2_MODEL_RETRIES="10", **meter.environment)
+        worker = Worker(sandbox, folder / "state", CONCURRENCY, **meter.environment)
         worker.start()
         try:
             user = sandbox.create_user()

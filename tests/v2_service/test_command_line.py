@@ -51,6 +51,19 @@ def test_what_is_no_export_exits_with_1_and_the_reason(service: RunningService, 
     assert "not valid JSON" in done.output
 
 
+@pytest.mark.parametrize("here", [True, False])
+def test_a_user_whose_import_the_former_service_runs_is_told_so(
+    service: RunningService, user: str, tmp_path: Path, here: bool
+) -> None:
+    job = {"user_id": user, "status": "processing", "storage_path": f"user-imports/{user}/a.json", "attempts": 1}
+    assert service.sandbox.http.post("/rest/v1/processing_jobs", json=job).is_success
+    command = [sys.executable, "-m", "v2_service", "import", str(EXPORTS / "edited_branch.json"), "--user", user]
+    command += [] if here else ["--url", service.url]
+    variables = {**environment(service.sandbox, tmp_path), **WIDE}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, "former service" in done.stderr) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("user_id", "words"), [("nobody", "UUID"), ("00000000-0000-4000-8000-00000000dead", "no user")]
 )
