@@ -8,29 +8,38 @@ from typing import Annotated
 
 import typer
 
+from bench.fuzz.deciding import Rule
 from bench.fuzz.origin import Origin
-from bench.fuzz.rounds import describe, fuzz_answers, fuzz_requests
+from bench.fuzz.rounds import describe, fuzz_answers, fuzz_imports, fuzz_requests
 from bench.fuzz.target import running_gateway
 from bench.fuzz.verdict import Tally
 
 
-async def _run(requests: int, answers: int, seed: int) -> dict[str, Tally]:
-    async with Origin().running() as origin, running_gateway(origin.port) as port:
+async def _run(requests: int, answers: int, imports: int, seed: int) -> dict[str, Tally]:
+    rule, legacy = Rule(), Origin()
+    v2 = Origin(name="v2", seen=legacy.seen, seen_by=legacy.seen_by)
+    async with legacy.running(), v2.running(), running_gateway(legacy.port, v2.port, rule) as port:
         return {
-            "requests": await fuzz_requests(port, origin, requests, seed),
-            "answers": await fuzz_answers(port, origin, answers, seed),
+            "requests": await fuzz_requests(port, legacy, requests, seed),
+            "answers": await fuzz_answers(port, legacy, answers, seed),
+            "imports": await fuzz_imports(port, legacy, v2, rule, imports, seed),
         }
 
 
 def main(
     requests: Annotated[int, typer.Option(help="How many requests to send.", min=0)] = 100_000,
     answers: Annotated[int, typer.Option(help="How many answers to send; a tenth of the requests by default.")] = -1,
+    imports: Annotated[
+        int, typer.Option(help="How many requests to send to the flagged route; a fifth by default.")
+    ] = -1,
     seed: Annotated[int, typer.Option(help="The same seed makes the same streams.")] = 1,
     folder: Annotated[Path, typer.Option(help="Where findings are written.")] = Path("build"),
 ) -> None:
     """Send odd requests and answers through a gateway; end with 1 if anything was confused."""
     began = perf_counter()
-    tallies = asyncio.run(_run(requests, requests // 10 if answers < 0 else answers, seed))
+    answers = requests // 10 if answers < 0 else answers
+    imports = requests // 5 if imports < 0 else imports
+    tallies = asyncio.run(_run(requests, answers, imports, seed))
     for kind, tally in tallies.items():
         print(f"{kind}: {describe(tally)}")
     print(f"seed {seed}, {perf_counter() - began:.0f} s")

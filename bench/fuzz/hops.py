@@ -70,8 +70,12 @@ def _names_a_sender(key: bytes) -> bool:
     return plain in REPLACED_IN_REQUESTS or plain.startswith(b"x-forwarded-")
 
 
-def sent(request: Request) -> list[Pair]:
-    """The fields of a client's request that must reach the origin, in order."""
+def sent(request: Request, *, continued: bool = False) -> list[Pair]:
+    """The fields of a client's request that must reach the origin, in order.
+
+    `continued` says that the gateway answered the expectation itself, as it must to see the body of a flagged request:
+    then the expectation is met and does not travel on (RFC 9110 10.1.1).
+    """
     nominated = _nominated(request.fields)
     once = {b"x-request-id": _REQUEST_ID, b"traceparent": _TRACEPARENT}
     kept: list[Pair] = []
@@ -83,7 +87,7 @@ def sent(request: Request) -> list[Pair]:
             if once[key].fullmatch(value) is None:
                 continue
             del once[key]
-        elif key in (b"x-request-id", b"traceparent") or (key == b"expect" and not request.minor):
+        elif key in (b"x-request-id", b"traceparent") or (key == b"expect" and (continued or not request.minor)):
             continue
         kept.append((name, request.authority or value if key == b"host" else value))
     return kept

@@ -25,7 +25,8 @@ def echo(request: Request) -> bytes:
 class Origin:
     """`answer` makes the bytes of an answer; `closes` ends the connection behind it.
 
-    `seen` are the requests, `broken` what came in and was no request: a gateway must never send that.
+    `seen` are the requests, `broken` what came in and was no request: a gateway must never send that. Two origins may
+    share `seen` and `seen_by`, which then hold the requests of both in order, and who saw them.
     """
 
     answer: Callable[[Request], bytes] = echo
@@ -33,6 +34,14 @@ class Origin:
     seen: list[Request] = field(default_factory=list)
     broken: list[tuple[str, bytes]] = field(default_factory=list)
     port: int = 0
+    name: str = "legacy"
+    seen_by: list[str] = field(default_factory=list)
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.seen.clear()
+        self.seen_by.clear()
+        self.broken.clear()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         data = b""
@@ -45,6 +54,7 @@ class Origin:
                     except Incomplete:
                         break
                     self.seen.append(request)
+                    self.seen_by.append(self.name)
                     writer.write(self.answer(request))
                     if self.closes:
                         return

@@ -4,15 +4,18 @@ import asyncio
 import random
 from contextlib import suppress
 
+from bench.fuzz.deciding import Rule
 from bench.fuzz.grammar import Stream, answer, request_stream
+from bench.fuzz.imports import import_stream
 from bench.fuzz.mutation import mutate
 from bench.fuzz.origin import Origin, echo
 from bench.fuzz.referee import Request, read_request
-from bench.fuzz.verdict import Finding, Tally, judge_answer, judge_requests
+from bench.fuzz.verdict import Finding, Tally, judge_answer, judge_backends, judge_requests
 
 LIMIT = 10.0
 """Seconds after which a stream that nobody ends counts as hanging."""
 BROKEN_SHARE = 0.75
+BROKEN_IMPORTS = 0.4
 MAX_FINDINGS = 200
 
 
@@ -25,8 +28,7 @@ async def fuzz_requests(port: int, origin: Origin, count: int, seed: int) -> Tal
         stream = request_stream(dice)
         if dice.random() < BROKEN_SHARE:
             stream = Stream(mutate(stream.data, dice), stream.count, intact=False)
-        origin.seen.clear()
-        origin.broken.clear()
+        origin.forget()
         client = await _send(port, stream.data, dice)
         verdict = "nobody ended the connection" if client is None else judge_requests(stream, origin.seen, client)
         if origin.broken:
@@ -35,6 +37,34 @@ async def fuzz_requests(port: int, origin: Origin, count: int, seed: int) -> Tal
         tally.requests += stream.count
         tally.intact += stream.intact
         tally.forwarded += len(origin.seen)
+        tally.refused += b"\r\nProxy-Status: " in (client or b"")
+        if verdict:
+            tally.findings.append(Finding(verdict, stream.data, client))
+    return tally
+
+
+async def fuzz_imports(port: int, legacy: Origin, v2: Origin, rule: Rule, count: int, seed: int) -> Tally:
+    """At least `count` requests to a flagged route; `legacy` and `v2` share what they have seen."""
+    dice = random.Random(seed)
+    tally = Tally()
+    for origin in (legacy, v2):
+        origin.answer, origin.closes = echo, False
+    while tally.requests < count and len(tally.findings) < MAX_FINDINGS:
+        stream = import_stream(dice, rule.path)
+        if dice.random() < BROKEN_IMPORTS:
+            stream = Stream(mutate(stream.data, dice), stream.count, intact=False)
+        legacy.forget()
+        v2.broken.clear()
+        client = await _send(port, stream.data, dice)
+        verdict = "nobody ended the connection" if client is None else judge_requests(stream, legacy.seen, client)
+        if broken := legacy.broken + v2.broken:
+            verdict = f"a backend got what is no request: {broken[0][0]}"
+        verdict = verdict or judge_backends(legacy.seen, legacy.seen_by, rule)
+        tally.streams += 1
+        tally.requests += stream.count
+        tally.intact += stream.intact
+        tally.forwarded += len(legacy.seen)
+        tally.on_v2 += legacy.seen_by.count(v2.name)
         tally.refused += b"\r\nProxy-Status: " in (client or b"")
         if verdict:
             tally.findings.append(Finding(verdict, stream.data, client))
@@ -77,8 +107,7 @@ def _answer_once(origin: Origin, reply: bytes, *, closes: bool) -> None:
         origin.closes = closes and request.target == b"/first"
         return reply if request.target == b"/first" else echo(request)
 
-    origin.seen.clear()
-    origin.broken.clear()
+    origin.forget()
     origin.answer = speak
 
 
@@ -118,8 +147,9 @@ async def _read(reader: asyncio.StreamReader) -> bytes:
 
 def describe(tally: Tally) -> str:
     """One line of figures."""
+    on_v2 = f" ({tally.on_v2} v2)" if tally.on_v2 else ""
     return (
         f"{tally.requests} messages in {tally.streams} streams ({tally.intact} unbroken): "
-        f"{tally.forwarded} requests reached the origin, {tally.refused} streams were refused, "
+        f"{tally.forwarded} requests reached a backend{on_v2}, {tally.refused} streams were refused, "
         f"{len(tally.findings)} findings"
     )

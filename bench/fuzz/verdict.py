@@ -6,6 +6,7 @@ nor end an answer cleanly that is not whole, nor give an answer to another reque
 
 from dataclasses import dataclass, field
 
+from bench.fuzz.deciding import Rule, backend_of
 from bench.fuzz.grammar import Stream
 from bench.fuzz.hops import answered, arrived, received, sent
 from bench.fuzz.origin import digest
@@ -30,6 +31,7 @@ class Tally:
     intact: int = 0
     forwarded: int = 0
     refused: int = 0
+    on_v2: int = 0
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -45,11 +47,21 @@ def judge_requests(stream: Stream, seen: list[Request], client: bytes) -> str | 
     for there, here in zip(seen, wanted, strict=False):
         if (there.method, there.target, there.body) != (here.method, here.target, here.body):
             return "the origin saw another request than the one that was sent"
-        if arrived(there, here) != sent(here):
+        continued = b"HTTP/1.1 100 " in client and not there.values(b"expect")
+        if arrived(there, here) != sent(here, continued=continued):
             return "the origin saw other fields than those that were sent"
         if not set(there.trailers) <= set(here.trailers):
             return "the origin saw other trailers than those that were sent"
     return _judge_answers(seen, client)
+
+
+def judge_backends(seen: list[Request], seen_by: list[str], rule: Rule) -> str | None:
+    """None, or which request went to another backend than the one that flag and id name."""
+    for request, backend in zip(seen, seen_by, strict=True):
+        wanted = backend_of(request, rule)
+        if wanted not in (None, backend):
+            return f"{backend} saw a request that belongs to {wanted}"
+    return None
 
 
 def _judge_answers(seen: list[Request], client: bytes) -> str | None:

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from bench.fuzz.deciding import Rule
 from bench.fuzz.grammar import Stream
 from bench.fuzz.origin import Origin, echo
 from bench.fuzz.referee import Incomplete, Invalid, read_request, read_requests, read_response
-from bench.fuzz.rounds import fuzz_answers, fuzz_requests
+from bench.fuzz.rounds import fuzz_answers, fuzz_imports, fuzz_requests
 from bench.fuzz.verdict import judge_answer, judge_requests
 from tests.gateway.proxy.wire import gateway
 
 ONE = b"GET /1 HTTP/1.1\r\nHost: a\r\nX-A: 1\r\n\r\n"
 TWO = b"GET /2 HTTP/1.1\r\nHost: a\r\n\r\n"
+FLAGGED = Rule(b"/flagged", "f", 50)
 REFUSAL = b"HTTP/1.1 400 Bad Request\r\nProxy-Status: x\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -32,6 +34,32 @@ async def test_five_hundred_odd_answers_confuse_nobody(tmp_path: Path) -> None:
     assert tally.findings == []
     assert tally.intact > 50
     assert tally.refused > 50
+
+
+async def test_five_hundred_odd_imports_each_reach_the_one_backend_that_the_flag_names(tmp_path: Path) -> None:
+    legacy = Origin()
+    v2 = Origin(name="v2", seen=legacy.seen, seen_by=legacy.seen_by)
+    async with (
+        legacy.running(),
+        v2.running(),
+        gateway(tmp_path, legacy.port, v2.port, percentage=50) as running,
+    ):
+        tally = await fuzz_imports(running.port, legacy, v2, FLAGGED, 500, seed=2026)
+    assert tally.findings == []
+    assert tally.on_v2 > 50
+    assert tally.forwarded - tally.on_v2 > 50
+
+
+async def test_a_gateway_with_another_percentage_than_the_referees_is_found_out(tmp_path: Path) -> None:
+    legacy = Origin()
+    v2 = Origin(name="v2", seen=legacy.seen, seen_by=legacy.seen_by)
+    async with (
+        legacy.running(),
+        v2.running(),
+        gateway(tmp_path, legacy.port, v2.port, percentage=60) as running,
+    ):
+        tally = await fuzz_imports(running.port, legacy, v2, FLAGGED, 500, seed=2026)
+    assert {finding.what for finding in tally.findings} == {"v2 saw a request that belongs to legacy"}
 
 
 def test_the_verdict_on_what_the_gateway_should_do_is_good() -> None:
