@@ -1,6 +1,7 @@
 """One gigabyte through a gateway worker, up and down: every byte is compared, and the worker's peak memory is read.
 
-Run as `python -m bench.gigabyte [BYTES]`; the exit code is 1 if a byte is missing or the peak is beyond the limit.
+Run as `python -m bench.gigabyte [BYTES]`; the exit code is 1 if a byte is missing or the peak is beyond the limit. A
+whole gigabyte also writes bench/GIGABYTE.md.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import sys
 import tempfile
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from bench.errors import Unmeasured
@@ -22,25 +25,34 @@ from bench.procfs import forget_peak, peak_kib, resident_kib
 SIZE = 1_000_000_000
 LIMIT_MIB = 64.0
 PIECE = bytes(range(256)) * 1024
+Run = Callable[[io.BufferedRWPair, int], None]
 _ROUTES = '[defaults]\nmax_body = 10_000_000_000\n[[route]]\nname = "x"\npath = "/x"\n'
 _LENGTH = re.compile(rb"(?im)^content-length: *([0-9]+)\r$")
+_CHUNKED = re.compile(rb"(?im)^transfer-encoding: *chunked\r$")
+PAGE = Path(__file__).with_name("GIGABYTE.md")
 
 
-def send(out: io.BufferedRWPair, size: int) -> int:
+def send(out: io.BufferedRWPair, size: int, *, chunked: bool = False) -> int:
     """Write `size` bytes; their checksum."""
     checksum, left = 0, size
     while left:
         piece = PIECE[: min(left, len(PIECE))]
         checksum = zlib.crc32(piece, checksum)
+        if chunked:
+            out.write(b"%x\r\n" % len(piece))
         out.write(piece)
+        if chunked:
+            out.write(b"\r\n")
         left -= len(piece)
+    if chunked:
+        out.write(b"0\r\n\r\n")
     out.flush()
     return checksum
 
 
-def take(source: io.BufferedRWPair, size: int) -> int:
+def take(source: io.BufferedRWPair, size: int, checksum: int = 0) -> int:
     """Read `size` bytes; their checksum. Raises Unmeasured if there are fewer."""
-    checksum, left = 0, size
+    left = size
     while left:
         piece = source.read(min(left, len(PIECE)))
         if not piece:
@@ -48,6 +60,22 @@ def take(source: io.BufferedRWPair, size: int) -> int:
         checksum = zlib.crc32(piece, checksum)
         left -= len(piece)
     return checksum
+
+
+def take_body(source: io.BufferedRWPair, head: bytes) -> tuple[int, int]:
+    """Read the body that `head` announces; its length and checksum. Raises Unmeasured if it is cut short."""
+    if not _CHUNKED.search(head):
+        size = announced(head)
+        return size, take(source, size)
+    total, checksum = 0, 0
+    while size := int(source.readline(100) or b"0", 16):
+        checksum = take(source, size, checksum)
+        total += size
+        if source.read(2) != b"\r\n":
+            raise Unmeasured("a chunk does not end where it said")
+    if source.readline(100) != b"\r\n":
+        raise Unmeasured("the last chunk is missing")
+    return total, checksum
 
 
 def read_head(source: io.BufferedRWPair) -> bytes:
@@ -67,38 +95,44 @@ def announced(head: bytes) -> int:
     return int(found[1]) if found else 0
 
 
+def framing(size: int, *, chunked: bool) -> bytes:
+    """The field that says how a body ends."""
+    return b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % size
+
+
 def answer_once(listener: socket.socket, size: int) -> None:
-    """The origin: takes a body and answers its checksum, or answers a GET with `size` bytes."""
+    """The origin: takes a body and answers its checksum, or a GET with `size` bytes, framed as its query asks."""
     connection, _ = listener.accept()
     with connection, connection.makefile("rwb") as stream:
         head = read_head(stream)
         if head.startswith(b"GET"):
-            stream.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % size)
-            send(stream, size)
+            chunked = head.startswith(b"GET /x?chunked")
+            stream.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n%b\r\n\r\n" % framing(size, chunked=chunked))
+            send(stream, size, chunked=chunked)
         else:
-            said = b"%d" % take(stream, announced(head))
+            said = b"%d %d" % take_body(stream, head)
             stream.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(said), said))
 
 
-def download(stream: io.BufferedRWPair, size: int) -> None:
+def download(stream: io.BufferedRWPair, size: int, *, chunked: bool = False) -> None:
     """A GET whose answer is compared. Raises Unmeasured if it differs."""
-    stream.write(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
+    stream.write(b"GET /x%b HTTP/1.1\r\nHost: a\r\n\r\n" % (b"?chunked" if chunked else b""))
     stream.flush()
-    length = announced(read_head(stream))
+    head = read_head(stream)
     expected, left = 0, size
     while left:
         expected = zlib.crc32(PIECE[: min(left, len(PIECE))], expected)
         left -= min(left, len(PIECE))
-    if length != size or take(stream, size) != expected:
+    if bool(_CHUNKED.search(head)) is not chunked or take_body(stream, head) != (size, expected):
         raise Unmeasured("the download differs from what was sent")
 
 
-def upload(stream: io.BufferedRWPair, size: int) -> None:
-    """A POST whose checksum the origin repeats. Raises Unmeasured if it differs."""
-    stream.write(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
-    sent = send(stream, size)
+def upload(stream: io.BufferedRWPair, size: int, *, chunked: bool = False) -> None:
+    """A POST whose length and checksum the origin repeats. Raises Unmeasured if they differ."""
+    stream.write(b"POST /x HTTP/1.1\r\nHost: a\r\n%b\r\n\r\n" % framing(size, chunked=chunked))
+    sent = send(stream, size, chunked=chunked)
     length = announced(read_head(stream))
-    if stream.read(length) != b"%d" % sent:
+    if stream.read(length) != b"%d %d" % (size, sent):
         raise Unmeasured("the upload differs from what was sent")
 
 
@@ -107,9 +141,7 @@ def worker_mib(kib: dict[int, int], supervisor: int) -> float:
     return max(size for process, size in kib.items() if process != supervisor) / 1024
 
 
-def through(
-    gateway: int, port: int, listener: socket.socket, size: int, run: Callable[[io.BufferedRWPair, int], None]
-) -> float:
+def through(gateway: int, port: int, listener: socket.socket, size: int, run: Run) -> float:
     """One run; the worker's peak memory meanwhile, in MiB."""
     origin = threading.Thread(target=answer_once, args=(listener, size), daemon=True)
     origin.start()
@@ -120,31 +152,63 @@ def through(
     return worker_mib(peak_kib(gateway), gateway)
 
 
-def main() -> int:
-    """Measure both ways and print a line for each."""
-    size = int(sys.argv[1]) if len(sys.argv) > 1 else SIZE
-    good = True
-    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as listener:
+@contextmanager
+def running_gateway(origin: int) -> Iterator[tuple[int, int]]:
+    """Process id and public port of a gateway with one worker. Raises Unmeasured if it does not start."""
+    with tempfile.TemporaryDirectory() as folder:
         routes, flags = Path(folder, "routes.toml"), Path(folder, "flags.json")
         routes.write_text(_ROUTES)
         flags.write_text('{"version": 2, "generation": 1, "features": []}')
         command = [sys.executable, "-m", "gateway", "serve", "--listen", "127.0.0.1:0", "--ops", "127.0.0.1:0"]
         command += ["--workers", "1", "--routes", str(routes), "--flags", str(flags), "--no-access-log"]
-        command += ["--legacy", f"http://127.0.0.1:{listener.getsockname()[1]}"]
+        command += ["--legacy", f"http://127.0.0.1:{origin}"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as gateway:
             try:
                 said = gateway.stdout.readline() if gateway.stdout else ""
                 ready = re.search(r"public http://127\.0\.0\.1:([0-9]+)", said)
                 if ready is None:
                     raise Unmeasured("the gateway did not start")
-                for run in (download, upload):
-                    before = worker_mib(resident_kib(gateway.pid), gateway.pid)
-                    peak = through(gateway.pid, int(ready[1]), listener, size, run)
-                    good = good and peak < LIMIT_MIB
-                    print(f"{run.__name__}: {size:,} bytes, all equal; {before:.1f} MiB before, peak {peak:.1f} MiB")
+                yield gateway.pid, int(ready[1])
             finally:
                 gateway.terminate()
-    return 0 if good else 1
+
+
+def page(rows: list[tuple[str, float, float]], size: int) -> str:
+    """bench/GIGABYTE.md."""
+    lines = [f"| {name} | {before:.1f} | {peak:.1f} |" for name, before, peak in rows]
+    return "\n".join(
+        [
+            "# A gigabyte each way",
+            "",
+            "Written by `python -m bench.gigabyte`; do not edit.",
+            "",
+            f"{size:,} bytes through one worker, over loopback; both ends compare length and checksum. Memory is",
+            f"resident, of the worker's process, in MiB; the peak has to stay below {LIMIT_MIB:.0f}.",
+            "",
+            "| direction and framing | before | peak |",
+            "| --- | ---: | ---: |",
+            *lines,
+            "",
+        ]
+    )
+
+
+def main() -> int:
+    """Measure both ways in both framings and print a line for each."""
+    size = int(sys.argv[1]) if len(sys.argv) > 1 else SIZE
+    rows: list[tuple[str, float, float]] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        with running_gateway(listener.getsockname()[1]) as (gateway, port):
+            for chunked in (False, True):
+                for name, way in (("download", download), ("upload", upload)):
+                    before = worker_mib(resident_kib(gateway), gateway)
+                    peak = through(gateway, port, listener, size, partial(way, chunked=chunked))
+                    title = f"{name}, {'chunked' if chunked else 'content-length'}"
+                    rows.append((title, before, peak))
+                    print(f"{title}: {size:,} bytes, all equal; {before:.1f} MiB before, peak {peak:.1f} MiB")
+    if size == SIZE:
+        PAGE.write_text(page(rows, size))
+    return 0 if all(peak < LIMIT_MIB for _, _, peak in rows) else 1
 
 
 if __name__ == "__main__":
