@@ -16,7 +16,7 @@ from sandbox.running import RunningSandbox
 from tests.v2_service.exports import export
 from tests.v2_service.stubs import sandbox_settings
 from v2_service.adapters.runs import Request
-from v2_service.jobs.runtime import MAX_WORKFLOWS, SPOOLED, Jobs, running_jobs
+from v2_service.jobs.runtime import MAX_WORKFLOWS, SPOOLED, Jobs, running_jobs, workflow_name
 from v2_service.jobs.services import open_services
 
 
@@ -38,7 +38,7 @@ async def accepted(jobs: Jobs, sandbox: RunningSandbox, user: str) -> str:
 
 async def ended(run_id: str, number: int = 0) -> str:
     """How a workflow of a run ended."""
-    handle = await DBOS.retrieve_workflow_async(f"{run_id}@2.0.{number}")
+    handle = await DBOS.retrieve_workflow_async(workflow_name(run_id, number))
     result: str = await handle.get_result()
     return result
 
