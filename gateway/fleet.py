@@ -136,9 +136,9 @@ class Fleet:
             for slot, was_ready, seen in zip(self._slots, ready, found, strict=True)
         ]
 
-    async def exposition(self) -> bytes:
-        """All metrics, summed over the workers, in Prometheus' text format."""
-        return self._exposition.render(await self.snapshots())
+    async def exposition(self, *, openly: bool = False) -> bytes:
+        """All metrics, summed over the workers, in Prometheus' text format, or as OpenMetrics with exemplars."""
+        return self._exposition.render(await self.snapshots(), openly=openly)
 
     async def fetch_decided(self) -> list[Snapshot]:
         """What the workers have kept of finished exchanges since they were last asked (gateway.observe.decided)."""

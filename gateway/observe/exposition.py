@@ -13,9 +13,11 @@ from typing import Final, TypeVar
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 
 from flags.apply_times import BOUNDS as APPLY_BOUNDS
 from gateway.observe.meters import BOUNDS, LAG_BOUNDS, SERIES_BUDGET
+from gateway.observe.open_metrics import open_metrics
 from gateway.observe.totals import Json, Totals, lags, total
 
 Labels = TypeVar("Labels", bound=tuple[str, ...])
@@ -37,10 +39,10 @@ class Exposition(Collector):
         if len(self._retired) > MAX_RETIRED:
             self._retired = [total(self._retired).counters()]
 
-    def render(self, snapshots: list[Json]) -> bytes:
-        """Prometheus text format 0.0.4."""
+    def render(self, snapshots: list[Json], *, openly: bool = False) -> bytes:
+        """Prometheus text format 0.0.4, or OpenMetrics with exemplars."""
         self._snapshots = snapshots
-        return generate_latest(self._registry)
+        return open_metrics(self.collect()) if openly else generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
         """Called by the registry."""
@@ -68,6 +70,14 @@ def _cumulative(bounds: Iterable[float], counts: Iterable[int]) -> list[tuple[st
     return list(zip([*map(str, bounds), "+Inf"], accumulate(counts), strict=True))
 
 
+Bucket = tuple[str, float] | tuple[str, float, Exemplar]
+
+
+def _exemplified(counts: list[tuple[str, int]], exemplars: dict[int, tuple[str, float, float]]) -> list[Bucket]:
+    found = {bucket: Exemplar({"trace_id": one[0]}, one[1], one[2]) for bucket, one in exemplars.items()}
+    return [(*count, found[bucket]) if bucket in found else count for bucket, count in enumerate(counts)]
+
+
 def _traffic(totals: Totals) -> Iterator[Metric]:
     yield _counter(
         "gateway_requests",
@@ -81,7 +91,8 @@ def _traffic(totals: Totals) -> Iterator[Metric]:
         labels=["route", "backend"],
     )
     for (route, backend), buckets in sorted(totals.buckets.items()):
-        latency.add_metric([route, backend], _cumulative(BOUNDS, buckets), totals.seconds[route, backend])
+        counts = _exemplified(_cumulative(BOUNDS, buckets), totals.exemplars.get((route, backend), {}))
+        latency.add_metric([route, backend], counts, totals.seconds[route, backend])
     yield latency
     applied = HistogramMetricFamily(
         "gateway_flag_apply_seconds",

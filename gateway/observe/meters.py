@@ -13,6 +13,8 @@ BOUNDS: Final = (*_SHORT, 120.0, 300.0, 600.0)
 LAG_BOUNDS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 """Upper bounds of the buckets for how late the event loop was, in seconds."""
 
+EXEMPLARS_FROM: Final = 0.1
+"""Seconds from which on a request is kept as an exemplar: the slow ones are worth a look, and keeping costs time."""
 SERIES_BUDGET: Final = 6000
 """Series of one page of metrics at most; the limits below keep to it."""
 OTHER: Final = "other"
@@ -25,7 +27,7 @@ MAX_SERIES: Final = 500
 class Series:
     """Requests of one route and backend: count per status class (index 1 to 5), latency histogram, bytes of bodies."""
 
-    __slots__ = ("buckets", "received", "seconds", "sent", "statuses")
+    __slots__ = ("buckets", "exemplars", "received", "seconds", "sent", "statuses")
 
     def __init__(self) -> None:
         self.statuses = [0] * 6
@@ -33,12 +35,17 @@ class Series:
         self.seconds = 0.0
         self.received = 0
         self.sent = 0
+        self.exemplars: dict[int, tuple[str, float, float]] = {}  # by bucket: trace id, seconds, Unix time
 
     def record(self, status: int, seconds: float) -> None:
         """Count one finished request."""
         self.statuses[status // 100] += 1
         self.buckets[bisect_left(BOUNDS, seconds)] += 1
         self.seconds += seconds
+
+    def exemplify(self, seconds: float, trace_id: str, at: float) -> None:
+        """Let a finished request stand for those of its bucket."""
+        self.exemplars[bisect_left(BOUNDS, seconds)] = (trace_id, seconds, at)
 
 
 class Tally:
@@ -97,6 +104,11 @@ class Meters:
             "series": [
                 [route, backend, one.statuses, one.buckets, one.seconds, one.received, one.sent]
                 for (route, backend), one in self.series.items()
+            ],
+            "exemplars": [
+                [route, backend, bucket, *one]
+                for (route, backend), series in self.series.items()
+                for bucket, one in series.exemplars.items()
             ],
             "errors": [[*labels, count] for labels, count in self.errors.counts.items()],
             "decisions": [[*labels, count] for labels, count in self.decisions.counts.items()],

@@ -24,6 +24,7 @@ class Totals:
         self.errors: dict[tuple[str, ...], int] = defaultdict(int)
         self.decisions: dict[tuple[str, ...], int] = defaultdict(int)
         self.events: dict[tuple[str, ...], int] = defaultdict(int)
+        self.exemplars: dict[tuple[str, str], dict[int, tuple[str, float, float]]] = defaultdict(dict)
         self.applies = [0] * (len(APPLY_BOUNDS) + 1)
         self.apply_seconds = 0.0
         self.log_dropped = self.series_dropped = 0
@@ -42,6 +43,11 @@ class Totals:
             sums: dict[tuple[str, ...], int] = getattr(self, name)
             for *labels, count in counters.get(name, ()):
                 sums[tuple(labels)] += count
+        for route, backend, bucket, *one in counters.get("exemplars", ()):
+            trace_id, took, at = one
+            known = self.exemplars[route, backend].get(bucket)
+            if known is None or known[2] < at:
+                self.exemplars[route, backend][bucket] = (trace_id, took, at)
         applies, seconds = counters.get("flag_applies", ((), 0.0))
         self.applies = _added(self.applies, applies)
         self.apply_seconds += seconds

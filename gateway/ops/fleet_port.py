@@ -12,8 +12,8 @@ class FleetPort(Protocol):
         """One JSON object per worker: what it has in force and what it has counted."""
         ...
 
-    async def exposition(self) -> bytes:
-        """All metrics, summed over the workers, in Prometheus' text format 0.0.4."""
+    async def exposition(self, *, openly: bool = False) -> bytes:
+        """All metrics, summed over the workers, in Prometheus' text format 0.0.4, or as OpenMetrics."""
         ...
 
     async def ready(self) -> bool:

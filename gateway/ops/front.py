@@ -11,12 +11,15 @@ from http import HTTPStatus
 from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
+from gateway.observe.open_metrics import CONTENT_TYPE as OPEN_METRICS_TYPE
+from gateway.observe.open_metrics import families_of, open_metrics, wants_open_metrics
 from gateway.ops.access import OpsAccess
 from gateway.ops.errors import OpsError
 from gateway.ops.evidence_pages import Reply
 from gateway.ops.fleet_port import FleetPort
 
 EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+END_OF_METRICS: Final = b"# EOF\n"
 _PROBES: Final = ("/healthz", "/readyz")
 
 Message = MutableMapping[str, Any]  # ASGI's own shape: its values have many types
@@ -101,7 +104,7 @@ class OpsFront:
             )
             page = self._pages.get(scope["path"])
             if page is None:
-                reply = Reply(EXPOSITION_TYPE, await self._metrics())
+                reply = await self._metrics(fields.get("accept", ""))
             else:
                 reply = await page(dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"))))
         except OpsError as error:
@@ -110,8 +113,13 @@ class OpsFront:
             return
         await _respond(send, 200, reply.media_type, reply.body)
 
-    async def _metrics(self) -> bytes:
-        return await self._fleet.exposition() + b"".join(one.exposition() for one in self._watches)
+    async def _metrics(self, accept: str) -> Reply:
+        if not wants_open_metrics(accept):
+            beside = (one.exposition() for one in self._watches)
+            return Reply(EXPOSITION_TYPE, b"".join((await self._fleet.exposition(), *beside)))
+        fleets = (await self._fleet.exposition(openly=True)).removesuffix(END_OF_METRICS)
+        families = (family for one in self._watches for family in families_of(one.exposition()))
+        return Reply(OPEN_METRICS_TYPE, fleets + open_metrics(families))
 
 
 async def _problem(send: Send, status: int, detail: str, more: tuple[tuple[bytes, bytes], ...] = ()) -> None:

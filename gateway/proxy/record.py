@@ -1,5 +1,6 @@
 """Step 8 of the drawing: what is counted and logged of a finished exchange."""
 
+import re
 from time import perf_counter, time
 from typing import TYPE_CHECKING
 
@@ -7,9 +8,12 @@ from gateway.core.decide import UNCOUNTED, Backend, Decision
 from gateway.core.errors import Fault, GatewayError
 from gateway.observe.access_log import access_line
 from gateway.observe.decided import Decided
+from gateway.observe.meters import EXEMPLARS_FROM
 
 if TYPE_CHECKING:
     from gateway.proxy.exchange import Exchange
+
+_TRACEPARENT = re.compile(rb"(?i)\r\ntraceparent: *[0-9a-f]{2}-([0-9a-f]{32})-")
 
 
 def record(exchange: "Exchange", decision: Decision) -> None:
@@ -25,6 +29,8 @@ def record(exchange: "Exchange", decision: Decision) -> None:
     series.sent += exchange.sent
     if reason not in UNCOUNTED:
         series.record(exchange.status, seconds)
+        if seconds >= EXEMPLARS_FROM and (trace := _trace_id(exchange)):
+            series.exemplify(seconds, trace, time())
     if service.decided.enabled and exchange.route.flag is not None:
         _hand_over(exchange, decision, seconds)
     if service.access_log.enabled:
@@ -39,6 +45,14 @@ def record(exchange: "Exchange", decision: Decision) -> None:
                 f'"in":{exchange.received},"out":{exchange.sent}',
             )
         )
+
+
+def _trace_id(exchange: "Exchange") -> str:
+    """The id of the trace that the backend saw (W3C Trace Context); "" where nobody kept it."""
+    if exchange.passage.traced:
+        found = _TRACEPARENT.search(exchange.lines)
+        return found[1].decode() if found else ""
+    return exchange.request_id.decode() if exchange.passage.request_id is None else ""
 
 
 def _hand_over(exchange: "Exchange", decision: Decision, seconds: float) -> None:

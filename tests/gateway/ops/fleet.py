@@ -23,8 +23,10 @@ class StandInFleet:
         flags = {"generation": 1, "age": 0.04}
         return [{"worker": number, "generation": 1, "killed": False, "flags": flags} for number in (0, 1)]
 
-    async def exposition(self) -> bytes:
-        return EXPOSITION
+    async def exposition(self, *, openly: bool = False) -> bytes:
+        return (
+            EXPOSITION.replace(b"gateway_requests_total counter", b"gateway_requests counter") if openly else EXPOSITION
+        )
 
     def workers_ready(self) -> tuple[int, int]:
         return (2 if self.is_ready else 0), 2
