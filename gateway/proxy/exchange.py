@@ -337,6 +337,8 @@ class Exchange:
             self._finish()
             client.cut_short(abort=not self._chunk_reply and self.minor == 0)
             return
+        if unknown:
+            self.service.meters.events.add("retry-refused", self.backend or "none")
         self.responded = True
         self.status = error.status
         client.closing = client.closing or not self.request_done or self.service.draining

@@ -83,3 +83,16 @@ async def test_nothing_is_kept_where_nobody_asks_for_evidence(tmp_path: Path) ->
         async with gateway(tmp_path, legacy, percentage=100) as running:
             await running.send(flagged(), eof=False)
             assert kept(running) == []
+
+
+async def goes_away(backend: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Reads the request and hangs up."""
+    await read_request(reader)
+
+
+async def test_a_request_that_must_not_be_sent_again_is_counted(tmp_path: Path) -> None:
+    async with Backend(script=goes_away).running() as legacy:
+        async with gateway(tmp_path, legacy, percentage=0) as running:
+            answer = await running.send(flagged(), eof=False)
+            assert b" 502 " in answer
+            assert running.service.meters.events.counts["retry-refused", "legacy"] == 1
