@@ -5,6 +5,7 @@ Order, case and multiplicity of all other fields stay as they are: a head's text
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -88,7 +89,8 @@ def _without(text: bytes, names: frozenset[bytes]) -> bytes:
     return b"\r\n".join([b"", *kept, b""])
 
 
-class RequestPassage(NamedTuple):
+@dataclass(slots=True)
+class RequestPassage:
     """What is done to a request whose special lines are known: edits for the backend, and what they say to us."""
 
     edits: Edits
@@ -275,7 +277,7 @@ def response_edits(
         or (kind is _CONTENT_LENGTH_FIELD and not framed)
         or (nominated and line.name.lower() in nominated)
     ]
-    return Edits(edits, nominated, b"", _passed(facts.line.minor, received_by, backend))
+    return Edits(edits, nominated, b"", _passed(facts.minor, received_by, backend))
 
 
 @lru_cache(maxsize=64)

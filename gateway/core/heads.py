@@ -25,7 +25,7 @@ Field = tuple[bytes, bytes]
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ([^\x00-\x20\x7f]+) HTTP/([0-9])\.([0-9])\r\n")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?\r\n")
 # The usual case in one look: origin form, HTTP/1.1, nothing percent-encoded in the path.
-_USUAL_LINE = re.compile(rb"([A-Z]{3,7}) (/[^\x00-\x20\x7f#\\?%]*)(?:\?[^\x00-\x20\x7f#\\]*)? HTTP/1\.1\r\n")
+_USUAL_LINE = re.compile(rb"([A-Z]{3,7}) (/[^\x00-\x20\x7f#\\?%]*)(?:\?[^\x00-\x20\x7f#\\]*)? HTTP/1\.1")
 MAX_FIELDS = 128
 
 
@@ -72,11 +72,11 @@ def parse_request_line(head: bytes) -> RequestLine:
     return RequestLine(method, target, 0 if minor == b"0" else 1, found.end())
 
 
-def usual_request_line(head: bytes) -> tuple[bytes, bytes, int] | None:
-    """Method, path and the offset of the first field line, if the line is of the usual kind; else None, and
-    parse_request_line and gateway.core.target decide what it is."""
-    found = _USUAL_LINE.match(head)
-    return None if found is None or found[1] == b"CONNECT" else (found[1], found[2], found.end())
+def usual_request_line(line: bytes) -> tuple[bytes, bytes] | None:
+    """Method and path of `line` (without its CR LF), if it is of the usual kind; else None, and parse_request_line and
+    gateway.core.target decide what it is. A usual line can be sent on as it is."""
+    found = _USUAL_LINE.fullmatch(line)
+    return None if found is None or found[1] == b"CONNECT" else (found[1], found[2])
 
 
 @lru_cache(maxsize=256)

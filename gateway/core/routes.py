@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.core.decide import Backend
+from gateway.core.heads import usual_request_line
 from gateway.core.route_options import IdPolicy, http_date, read_options
 
 HEALTH_PATH: Final = b"/_gateway/health"
@@ -101,6 +102,17 @@ def _notices(route: Route) -> Iterator[tuple[bytes, bytes]]:
 
 
 _UNMATCHED = Route(name="unmatched", path="/*")
+MAX_STARTS: Final = 1024
+MAX_START_BYTES: Final = 256
+"""Request lines come from clients, so the table is bounded. It starts anew when it is full."""
+
+
+class Start(NamedTuple):
+    """What a request line of the usual kind says, and the route that it leads to."""
+
+    method: bytes
+    path: bytes
+    route: Route
 
 
 @dataclass(slots=True)
@@ -112,6 +124,8 @@ class RouteTable:
     _exact: dict[bytes, list[Route]] = field(default_factory=dict)
     # By first segment, None for patterns that do not begin with a literal one: most paths need no pattern at all.
     _patterns: dict[bytes | None, list[tuple[int, re.Pattern[bytes], Route]]] = field(default_factory=dict)
+    # Requests repeat each other's first line: by its bytes.
+    _starts: dict[bytes, Start] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for position, route in enumerate(self.routes):
@@ -121,6 +135,22 @@ class RouteTable:
                 self._patterns.setdefault(key, []).append((position, _compile(route.path), route))
             else:
                 self._exact.setdefault(route.path.encode(), []).append(route)
+
+    def start(self, line: bytes) -> Start | None:
+        """What the request line `line` means; None if it is not of the usual kind, which takes a closer look."""
+        return self._starts.get(line) or self._read(line)
+
+    def _read(self, line: bytes) -> Start | None:
+        usual = usual_request_line(line)
+        if usual is None:
+            return None
+        method, path = usual
+        start = Start(method, path, self.match(method, path))
+        if len(line) <= MAX_START_BYTES:
+            if len(self._starts) >= MAX_STARTS:
+                self._starts.clear()
+            self._starts[line] = start
+        return start
 
     def match(self, method: bytes, path: bytes) -> Route:
         """The first route for `method` and the decoded `path`; `unmatched` if there is none."""

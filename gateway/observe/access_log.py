@@ -79,14 +79,23 @@ class AccessLog:
 
 
 def access_line(
-    wall: str, request_id: bytes, method: bytes, labels: tuple[str, str, str], status: int, microseconds: int, size: str
+    wall: str,
+    request_id: bytes,
+    method: bytes,
+    route: str,
+    backend: str,
+    reason: str,
+    status: int,
+    seconds: float,
+    received: int,
+    sent: int,
 ) -> str:
-    """One line: `labels` are route, backend and the decision's reason, `size` the bytes in and out.
+    """One line; `received` and `sent` are the body's bytes.
 
     Every value is a number, a checked token or one of our own words, so nothing needs escaping.
     """
-    route, backend, reason = labels
     return (
         f'{{"time":{wall},"id":"{request_id.decode()}","method":"{method.decode()}","route":"{route}",'
-        f'"backend":"{backend}","reason":"{reason}","status":{status},"us":{microseconds},{size}}}\n'
+        f'"backend":"{backend}","reason":"{reason}","status":{status},"us":{int(seconds * 1e6)},'
+        f'"in":{received},"out":{sent}}}\n'
     )

@@ -24,7 +24,7 @@ def admit(exchange: "Exchange", prefix: bytes, *, complete: bool) -> Decision:
 
     Raises ClientFault when a guard or the route's id policy refuses it.
     """
-    service, route, asked = exchange.service, exchange.route, exchange.passage.force
+    service, route, asked = exchange.service, exchange.route, exchange.request.passage.force
     now = service.clock.now
     found = peek(prefix, complete=complete, key=route.key or DEFAULT_KEY)
     if route.guards or route.rate_limit:

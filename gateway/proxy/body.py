@@ -1,10 +1,25 @@
-"""A request's body as it comes in, by its framing; the counterpart for responses is gateway.proxy.upstream."""
+"""A request's body as it comes in, by its framing; the counterpart for responses is gateway.proxy.upstream.
 
+Also how chunks are written, in either direction.
+"""
+
+import asyncio
 from collections.abc import Sequence
 
-from gateway.core.chunked import ChunkedDecoder
+from gateway.core.chunked import ChunkedDecoder, encode_chunk
 from gateway.core.framing import Framing, RequestFacts
 from gateway.core.heads import Field
+
+_JOIN_BELOW = 16_384
+"""Bytes up to which joining a chunk's parts costs less than writing them one by one."""
+
+
+def write_chunk(transport: asyncio.WriteTransport, data: bytes) -> None:
+    """Send `data`, which must not be empty, as one chunk of the chunked coding."""
+    if len(data) < _JOIN_BELOW:
+        transport.write(encode_chunk(data))
+    else:
+        transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
 
 
 class RequestBody:

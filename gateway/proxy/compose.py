@@ -16,21 +16,31 @@ _LEGACY, _V2 = Backend.LEGACY, Backend.V2
 
 def request_head(exchange: "Exchange") -> bytes:
     """The head for the backend: request line, the client's lines, and the ids that the client did not give."""
-    passage, request_id = exchange.passage, exchange.request_id
-    own = b"" if passage.request_id else b"X-Request-Id: %b\r\n" % request_id
-    if not passage.traced:
-        trace = request_id if passage.request_id is None else exchange.service.next_id()
-        own += b"traceparent: 00-%b-%b-00\r\n" % (trace, trace[16:])
+    request, request_id = exchange.request, exchange.request_id
+    passage = request.passage
+    if passage.request_id is None and not passage.traced:
+        own = b"X-Request-Id: %b\r\ntraceparent: 00-%b-%b-00\r\n" % (request_id, request_id, request_id[16:])
+    else:
+        own = _missing_ids(exchange)
     if exchange.route.flag is not None and passage.key is None:
         own += b"Idempotency-Key: %b\r\n" % request_id
     if exchange.backend is _V2:
         own += exchange.service.v2_lines
-    return b"%b%b%b\r\n" % (exchange.start, exchange.lines, own)
+    return b"%b%b%b\r\n" % (request.start, request.lines, own)
+
+
+def _missing_ids(exchange: "Exchange") -> bytes:
+    passage, request_id = exchange.request.passage, exchange.request_id
+    own = b"" if passage.request_id else b"X-Request-Id: %b\r\n" % request_id
+    if not passage.traced:
+        trace = request_id if passage.request_id is None else exchange.service.next_id()
+        own += b"traceparent: 00-%b-%b-00\r\n" % (trace, trace[16:])
+    return own
 
 
 def frames_by_chunks(exchange: "Exchange", facts: ResponseFacts, *, body: bool) -> bool:
     """Whether the head has to say that the body comes in chunks; a client of HTTP/1.0 gets it until the close."""
-    if facts.framing is _BY_LENGTH or facts.line.status in (204, 304) or not exchange.minor:
+    if facts.framing is _BY_LENGTH or facts.status in (204, 304) or not exchange.minor:
         return False
     return body or facts.framing is _BY_CHUNKS
 
@@ -50,7 +60,7 @@ def response_lines(
         own += b"Connection: keep-alive\r\n"
     if exchange.route.notices and exchange.backend is _LEGACY:
         own += _notices(exchange.route, lines)
-    if exchange.passage.wants_decision:
+    if exchange.request.passage.wants_decision:
         own += b"X-Gateway-Decision: %b\r\n" % explanation(exchange.backend, decision)
     return own
 

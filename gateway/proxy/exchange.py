@@ -26,6 +26,7 @@ from gateway.core.peek import PREFIX_BYTES
 from gateway.core.problems import problem
 from gateway.core.routes import Handling
 from gateway.proxy.admission import BY_ROUTE, admit
+from gateway.proxy.body import write_chunk
 from gateway.proxy.compose import frames_by_chunks, request_head, response_lines
 from gateway.proxy.inquiry import Verdict, inquire
 from gateway.proxy.reception import Received
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from gateway.proxy.upstream import UpstreamConnection
 
 _SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
-# What a slow reader may leave unread is bounded by pausing the backend; joining more than this costs more than a write.
-_JOIN_BELOW = 16_384
 # A member of an Enum class takes three times as long to look up as a global, and these are looked up on every read.
 _NO_BODY, _BY_LENGTH, _BY_CHUNKS = Framing.NONE, Framing.LENGTH, Framing.CHUNKED
 _V2, _PASS = Backend.V2, Handling.PASS
@@ -63,49 +62,49 @@ class Exchange:
         "client",
         "finished",
         "framing",
-        "lines",
         "method",
         "minor",
-        "passage",
         "received",
+        "request",
         "request_done",
         "request_id",
         "responded",
         "route",
         "sent",
         "service",
-        "start",
         "started",
         "status",
         "tunnel",
-        "upgrade",
         "upstream",
     )
 
-    def __init__(self, client: "ClientConnection", received: Received) -> None:
+    upstream: "UpstreamConnection | None"
+    backend: Backend | None
+    tunnel: Tunnel | None
+    _decision: Decision
+    _pending: list[bytes]  # body bytes that came before there was a connection
+    _whole: tuple[bytes, ...] | None  # the body of a flagged request, if it is short enough to keep
+    _ended: Sequence[Field] | None  # the request's trailers, once it is complete
+    _sent_up: bool  # bytes of the request may have reached a backend
+
+    def __init__(self, client: "ClientConnection", request: Received) -> None:
         self.client = client
-        self.service = client.service
-        self.method, _, self.minor, self.start, self.route, facts, _, self.passage, self.lines = received
-        self.framing = facts.framing
-        self.upgrade = facts.upgrade
+        self.service = service = client.service
+        self.request = request
+        self.method = request.method
+        self.minor = request.minor
+        self.route = request.route
+        self.framing = request.facts.framing
+        self.request_id = request.passage.request_id or service.next_id()
         self.started = perf_counter()
-        self.request_id = self.passage.request_id or self.service.next_id()
-        self.upstream: UpstreamConnection | None = None
-        self.backend: Backend | None = None
-        self.address = ""  # the client's, where a limit needs it
+        self.address = self._outcome = ""  # the client's address, where a limit needs it
         self.received = self.sent = self.status = 0
         self.request_done = self.responded = self.finished = False
-        self.tunnel: Tunnel | None = None
-        self._decision: Decision = LEGACY_BY_ROUTE
-        self._pending: list[bytes] = []  # body bytes that came before there was a connection
-        self._begun = self._peeking = False
-        self._whole: tuple[bytes, ...] | None = None  # the body of a flagged request, if it is short enough to keep
-        self._ended: Sequence[Field] | None = None  # the request's trailers, once it is complete
-        self._retried = False
-        self._outcome = ""
-        self._sent_up = False  # bytes of the request may have reached a backend
-        self._chunk_reply = False
-        self.service.meters.in_flight += 1
+        self._begun = self._peeking = self._retried = self._sent_up = self._chunk_reply = False
+        self.upstream = self.backend = self.tunnel = self._whole = self._ended = None
+        self._decision = LEGACY_BY_ROUTE
+        self._pending = []
+        service.meters.in_flight += 1
 
     # 2, 3: route and decision ----------------------------------------------------------------------------------------
 
@@ -170,15 +169,21 @@ class Exchange:
         self.upstream = connection
         self._sent_up = True
         connection.begin(self)
-        parts = [request_head(self)]
-        if self._pending:
-            parts += map(encode_chunk, self._pending) if self.framing is _BY_CHUNKS else self._pending
-            self._pending = []
-        if self._ended is not None and self.framing is _BY_CHUNKS:
-            parts.append(encode_last_chunk(list(self._ended)))
-        connection.transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
+        head = request_head(self)
+        if self._pending or self.framing is _BY_CHUNKS:
+            head = b"".join([head, *self._take_pending()])
+        connection.transport.write(head)
         if not self.request_done and not connection.write_blocked:
             self.client.release_upload()
+
+    def _take_pending(self) -> list[bytes]:
+        """What there is of the body so far, framed for the backend."""
+        pieces, self._pending = self._pending, []
+        if self.framing is _BY_CHUNKS:
+            pieces = [encode_chunk(piece) for piece in pieces]
+            if self._ended is not None:
+                pieces.append(encode_last_chunk(list(self._ended)))
+        return pieces
 
     def request_piece(self, data: bytes) -> None:
         """The next piece of the request's body."""
@@ -187,12 +192,10 @@ class Exchange:
             self.fail(BodyTooLarge(f"This route takes at most {self.route.max_body} bytes.", Where.REQUEST_BODY))
         elif self.upstream is not None:
             transport = self.upstream.transport
-            if self.framing is not _BY_CHUNKS:
-                transport.write(data)
-            elif len(data) < _JOIN_BELOW:
-                transport.write(encode_chunk(data))
+            if self.framing is _BY_CHUNKS:
+                write_chunk(transport, data)
             else:
-                transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
+                transport.write(data)
         elif not self.responded:
             self._pending.append(data)
             if not self._begun:
@@ -225,24 +228,24 @@ class Exchange:
 
     def interim(self, facts: ResponseFacts, lines: bytes) -> None:
         """Pass on a 1xx (RFC 9110 section 15.2): not to HTTP/1.0, and no 100 that the gateway has already given."""
-        if self.minor and not (facts.line.status == 100 and self.route.handling is not _PASS):
+        if self.minor and not (facts.status == 100 and self.route.handling is not _PASS):
             self.client.transport.write(lines + b"\r\n")
 
     def response_head(self, facts: ResponseFacts, lines: bytes, first: bytes, *, body: bool = True) -> None:
         """Send the head, with the first bytes of a length-delimited body. `body` is False where there can be none."""
         self.responded = True
-        self.status = facts.line.status
+        self.status = facts.status
         client = self.client
         if self.backend is _V2:
             record_v2_answer(self, self.status, self._decision.key)
-        chunked = frames_by_chunks(self, facts, body=body)
+        by_length = facts.framing is _BY_LENGTH
+        chunked = not by_length and frames_by_chunks(self, facts, body=body)
         self._chunk_reply = chunked and body
-        until_close = body and not chunked and facts.framing is not _BY_LENGTH
-        if until_close or self.service.draining or not self.request_done:
+        if self.service.draining or not self.request_done or (body and not chunked and not by_length):
             client.closing = True
         own = response_lines(self, facts, lines, self._decision, chunked=chunked)
         self.sent += len(first)
-        client.transport.write(b"%b%b\r\n%b" % (lines, own, first))
+        client.transport.write(b"".join((lines, own, b"\r\n", first)))
 
     # 7: the response's body ------------------------------------------------------------------------------------------
 
@@ -251,12 +254,10 @@ class Exchange:
         self.sent += len(data)
         client = self.client
         client.touch()
-        if not self._chunk_reply:
-            client.transport.write(data)
-        elif len(data) < _JOIN_BELOW:
-            client.transport.write(encode_chunk(data))
+        if self._chunk_reply:
+            write_chunk(client.transport, data)
         else:
-            client.transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
+            client.transport.write(data)
 
     def response_end(self, trailers: Sequence[Field]) -> None:
         """The response is complete; the connection to the backend has been dealt with."""
@@ -271,8 +272,8 @@ class Exchange:
 
     def switch_protocols(self, facts: ResponseFacts, lines: bytes, rest: bytes) -> None:
         """101: from here on bytes pass untouched in both directions (RFC 9110 section 7.8)."""
-        protocol = facts.upgrade
-        offered = self.upgrade is not None and protocol and set(tokens(protocol)) <= set(tokens(self.upgrade))
+        protocol, wanted = facts.upgrade, self.request.facts.upgrade
+        offered = wanted is not None and protocol and set(tokens(protocol)) <= set(tokens(wanted))
         if not offered or protocol is None or self.upstream is None or not self.request_done:
             raise MalformedResponse("The backend switched protocols without being asked.", Where.RESPONSE_HEAD)
         self.responded = True
@@ -311,7 +312,7 @@ class Exchange:
 
     async def _resolve(self, error: GatewayError) -> None:
         """v2 broke off before it answered: if it says that it never accepted the job, legacy may have it."""
-        verdict = await inquire(self.service.questions, self.passage.key or self.request_id)
+        verdict = await inquire(self.service.questions, self.request.passage.key or self.request_id)
         self.service.meters.events.add(f"inquiry-{verdict}", Backend.V2)
         if self.finished:
             return
@@ -348,7 +349,7 @@ class Exchange:
             date=self.service.clock.date,
             request_id=self.request_id,
             backend=self.backend,
-            origin=self.passage.origin,
+            origin=self.request.passage.origin,
             body=has_body(self.method, error.status),
             close=client.closing,
             minor=self.minor,

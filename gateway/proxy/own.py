@@ -1,6 +1,7 @@
 """The few requests that the gateway answers itself: its health, and OPTIONS and TRACE at their last hop."""
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gateway.core.errors import MalformedRequest
@@ -38,7 +39,7 @@ def answer_last_hop(client: "ClientConnection", received: Received, head: bytes)
 def one_hop_less(received: Received) -> Received:
     """The request with Max-Forwards counted down."""
     left = (received.passage.max_forwards or 1) - 1
-    return received._replace(lines=_MAX_FORWARDS.sub(rb"\g<1>: %d\r" % left, received.lines))
+    return replace(received, lines=_MAX_FORWARDS.sub(rb"\g<1>: %d\r" % left, received.lines))
 
 
 def _answer(

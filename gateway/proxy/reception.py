@@ -4,12 +4,13 @@ Clients repeat their fields from request to request, so the last request is kept
 same, and where only plain lines differ, what the special ones mean stays.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gateway.core.errors import HeadTooLarge, TargetTooLong
 from gateway.core.framing import RequestFacts, receive_request
 from gateway.core.headers import Hop, RequestPassage, request_passage
-from gateway.core.heads import MAX_FIELDS, parse_request_line, usual_request_line
+from gateway.core.heads import MAX_FIELDS, parse_request_line
 from gateway.core.lines import FieldBlock, usual_block
 from gateway.core.partial import PartialHead
 from gateway.core.routes import Handling, Route
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from gateway.proxy.service import Service
 
 
-class Received(NamedTuple):
-    """A checked request head and its route."""
+@dataclass(slots=True)
+class Received:
+    """A checked request head and its route. Not a named tuple, because its fields are read often."""
 
     method: bytes
     path: bytes  # decoded, for routing
@@ -54,44 +56,42 @@ class Reception:
 
     def read(self, head: bytes) -> Received:
         """A complete head, with its empty line. Raises ClientFault."""
-        self._check_size(head)
-        usual = usual_request_line(head)
-        if usual is None:
+        service, last = self._service, self._last
+        if len(head) > service.config.target_bytes:
+            self._check_size(head)
+        end = head.find(b"\r\n")
+        line = head[:end]
+        start = service.routes.start(line)
+        if start is None:
             return self._read_unusual(head)
-        method, path, end = usual
-        start, text = head[: end - 2], head[end - 2 : -2]
-        route = self._service.routes.match(method, path)
-        last = self._last
-        if last is None:
-            return self._interpret(method, path, 1, start, route, text, usual_block(text, MAX_FIELDS))
-        _, _, _, _, last_route, facts, fields, passage, lines = last
-        alike = last_route.handling is route.handling
-        if alike and text == fields.text:
-            return Received(method, path, 1, start, route, facts, fields, passage, lines)
-        block = usual_block(text, MAX_FIELDS)
-        if block is None or not alike or block.special != fields.special:
-            return self._interpret(method, path, 1, start, route, text, block)
-        self._last = received = Received(
-            method, path, 1, start, route, facts, block, passage, passage.edits.apply(text)
-        )
-        return received
+        method, path, route = start
+        text = head[end:-2]
+        if last is None or last.route.handling is not route.handling:
+            return self._interpret(method, path, 1, line, route, text, usual_block(text, MAX_FIELDS))
+        fields, lines = last.fields, last.lines
+        if text != fields.text:
+            block = usual_block(text, MAX_FIELDS)
+            if block is None or block.special != fields.special:
+                return self._interpret(method, path, 1, line, route, text, block)
+            fields, lines = block, last.passage.edits.apply(text)
+        self._last = found = Received(method, path, 1, line, route, last.facts, fields, last.passage, lines)
+        return found
 
     def _read_unusual(self, head: bytes) -> Received:
         method, raw, minor, end = parse_request_line(head)
         target, path, authority = parse_target(method, raw)
-        start = b"%b %b HTTP/1.1" % (method, target)
+        line = b"%b %b HTTP/1.1" % (method, target)
         route = self._service.routes.match(method, path)
         text = head[end - 2 : -2]
-        return self._interpret(
-            method, path, minor, start, route, text, usual_block(text, MAX_FIELDS), authority, usual=False
-        )
+        block = usual_block(text, MAX_FIELDS)
+        return self._interpret(method, path, minor, line, route, text, block, authority, usual=False)
 
     def _interpret(
         self,
         method: bytes,
         path: bytes,
         minor: int,
-        start: bytes,
+        line: bytes,
         route: Route,
         text: bytes,
         block: FieldBlock | None,
@@ -111,16 +111,15 @@ class Reception:
             peeked=route.handling is not Handling.PASS,
         )
         lines = passage.edits.apply(fields.text)
-        received = Received(method, path, minor, start, route, facts, fields, passage, lines)
+        found = Received(method, path, minor, line, route, facts, fields, passage, lines)
         if usual and not facts.expects_continue:
-            self._last = received
-        return received
+            self._last = found
+        return found
 
     def _check_size(self, head: bytes) -> None:
         config, size = self._service.config, len(head)
-        if size > config.target_bytes:
-            line = head.find(b"\r\n")
-            if line < 0 or line > config.target_bytes:
-                raise TargetTooLong(f"The request line has more than {config.target_bytes} bytes.")
-            if size > config.head_bytes:
-                raise HeadTooLarge(f"The head has more than {config.head_bytes} bytes.")
+        line = head.find(b"\r\n")
+        if line < 0 or line > config.target_bytes:
+            raise TargetTooLong(f"The request line has more than {config.target_bytes} bytes.")
+        if size > config.head_bytes:
+            raise HeadTooLarge(f"The head has more than {config.head_bytes} bytes.")

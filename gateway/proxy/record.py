@@ -33,26 +33,20 @@ def record(exchange: "Exchange", decision: Decision) -> None:
             series.exemplify(seconds, trace, time())
     if service.decided.enabled and exchange.route.flag is not None:
         _hand_over(exchange, decision, seconds)
-    if service.access_log.enabled:
-        service.access_log.add(
-            access_line(
-                service.clock.wall,
-                exchange.request_id,
-                exchange.method,
-                (route, backend, reason),
-                exchange.status,
-                int(seconds * 1e6),
-                f'"in":{exchange.received},"out":{exchange.sent}',
-            )
-        )
+    log = service.access_log
+    if log.enabled:
+        wall, id_, method, status = service.clock.wall, exchange.request_id, exchange.method, exchange.status
+        sizes = exchange.received, exchange.sent
+        log.add(access_line(wall, id_, method, route, backend, reason, status, seconds, *sizes))
 
 
 def _trace_id(exchange: "Exchange") -> str:
     """The id of the trace that the backend saw (W3C Trace Context); "" where nobody kept it."""
-    if exchange.passage.traced:
-        found = _TRACEPARENT.search(exchange.lines)
+    request = exchange.request
+    if request.passage.traced:
+        found = _TRACEPARENT.search(request.lines)
         return found[1].decode() if found else ""
-    return exchange.request_id.decode() if exchange.passage.request_id is None else ""
+    return exchange.request_id.decode() if request.passage.request_id is None else ""
 
 
 def _hand_over(exchange: "Exchange", decision: Decision, seconds: float) -> None:

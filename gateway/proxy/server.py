@@ -97,8 +97,12 @@ class ClientConnection(asyncio.Protocol):
     # 1: reading requests ---------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
+        stage = self.stage
         try:
-            self._receive(data)
+            if (stage is _IDLE or stage is _HEAD) and not self._buffer:
+                self._read_head(data)
+            else:
+                self._receive(data, stage)
         except Exception as defect:  # noqa: BLE001 -- a defect of ours must cost one exchange, not the worker
             error = self.service.defect(defect)
             if self.exchange is not None:
@@ -106,13 +110,9 @@ class ClientConnection(asyncio.Protocol):
             else:
                 self._refuse(error)
 
-    def _receive(self, data: bytes) -> None:
-        stage = self.stage
+    def _receive(self, data: bytes, stage: Stage) -> None:
         if stage is _IDLE or stage is _HEAD:
-            if self._buffer:
-                self._buffer += data  # older bytes wait for _resume; these come behind them
-            else:
-                self._read_head(data)
+            self._buffer += data  # older bytes wait for _resume; these come behind them
         elif stage is _BODY:
             self.touch()
             self._read_body(data)
@@ -177,29 +177,28 @@ class ClientConnection(asyncio.Protocol):
                 own.answer_last_hop(self, received, head)
                 return
             received = own.one_hop_less(received)
-        self.closing = not received.facts.keep_alive
+        facts, route = received.facts, received.route
+        self.closing = not facts.keep_alive
         self.exchange = exchange = Exchange(self, received)
-        route = received.route
         if route.api_key or route.rate_limit:
             fields, hop, service = received.fields.pairs(), self._reception.hop, self.service
             exchange.address = client_address(fields, hop.peer, hop.trusted_hops)
             try:
                 service.guards.check_head(route, fields, received.path, exchange.address, service.clock.now)
             except ClientFault as error:
-                exchange.request_done = received.facts.framing is _NO_BODY
+                exchange.request_done = facts.framing is _NO_BODY
                 exchange.fail(error)
                 return
-        self._start_body(exchange, received.facts)
+        if facts.framing is _NO_BODY:
+            self.stage = _WAITING
+            self.deadline = self.service.clock.now + route.first_byte
+            exchange.request_done = True
+            exchange.begin()
+        else:
+            self._start_body(exchange, facts)
 
     def _start_body(self, exchange: Exchange, facts: RequestFacts) -> None:
         route = exchange.route
-        framing = facts.framing
-        if framing is _NO_BODY:
-            self.stage = _WAITING
-            self.deadline = self.service.clock.now + route.first_byte
-            exchange.request_end(())
-            exchange.begin()
-            return
         self.stage = _BODY
         self.deadline = self.service.clock.now + self.service.config.body_timeout
         if facts.length > route.max_body:
@@ -240,7 +239,8 @@ class ClientConnection(asyncio.Protocol):
         """The response is written. `drain_request` says that the rest of its request is still coming."""
         self.exchange = None
         self._body = None
-        self.release_upload()
+        if self.held:
+            self.release_upload()
         if drain_request:
             self._linger()
         elif self.closing or (self.eof_at and not self._buffer):

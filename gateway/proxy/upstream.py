@@ -117,18 +117,11 @@ class UpstreamConnection(asyncio.Protocol):
                     raise MalformedResponse("The head of the answer is too large.", Where.RESPONSE_HEAD)
                 return
             data, self._partial = whole, None
-        while True:
-            end = data.find(b"\r\n\r\n") + 4
-            if (len(data) if end < 4 else end) > MAX_HEAD:
-                raise MalformedResponse("The head of the answer is too large.", Where.RESPONSE_HEAD)
-            if end < 4:
-                if b"\n\n" in data or not b"HTTP/1."[: len(data)] == data[:7]:
-                    raise MalformedResponse("The answer is not HTTP/1.", Where.RESPONSE_HEAD)
-                self._partial = PartialHead(data)
-                return
+        end = data.find(b"\r\n\r\n") + 4
+        while 4 <= end <= MAX_HEAD:
             facts, lines = self._heads.read(data[:end])
             data = data[end:]
-            if facts.line.status >= 200 or facts.line.status == 101:
+            if facts.status >= 200 or facts.status == 101:
                 self._final(exchange, facts, lines, data)
                 return
             self._interim += 1
@@ -137,32 +130,39 @@ class UpstreamConnection(asyncio.Protocol):
             exchange.interim(facts, lines)
             if not data:
                 return
+            end = data.find(b"\r\n\r\n") + 4
+        self._part_of_head(data, end)
+
+    def _part_of_head(self, data: bytes, end: int) -> None:
+        if end > MAX_HEAD or len(data) > MAX_HEAD:
+            raise MalformedResponse("The head of the answer is too large.", Where.RESPONSE_HEAD)
+        if b"\n\n" in data or not b"HTTP/1."[: len(data)] == data[:7]:
+            raise MalformedResponse("The answer is not HTTP/1.", Where.RESPONSE_HEAD)
+        self._partial = PartialHead(data)
 
     def _final(self, exchange: "Exchange", facts: ResponseFacts, lines: bytes, rest: bytes) -> None:
-        if facts.line.status == 101:
-            self.reading = _TUNNEL
-            exchange.switch_protocols(facts, lines, rest)
-            return
         self._keep = facts.keep_alive
         framing = facts.framing
-        if not has_body(exchange.method, facts.line.status):
+        if facts.status == 101:
+            self.reading = _TUNNEL
+            exchange.switch_protocols(facts, lines, rest)
+        elif not has_body(exchange.method, facts.status):
             # What a body's framing announces here must not come, but if it did, the next client would get it.
-            announced = exchange.method != b"HEAD" and (
-                framing is _BY_CHUNKS or (facts.line.status == 204 and facts.length)
-            )
+            announced = exchange.method != b"HEAD" and (framing is _BY_CHUNKS or (facts.status == 204 and facts.length))
             self._keep = self._keep and not rest and not announced
             exchange.response_head(facts, lines, b"", body=False)
             self._end(exchange)
         elif framing is _BY_LENGTH:
-            self._left = facts.length
-            if len(rest) >= facts.length:
-                self._keep = self._keep and len(rest) == facts.length
-                exchange.response_head(facts, lines, rest[: facts.length])
-                self._end(exchange)
-            else:
-                self._left -= len(rest)
+            self._left = left = facts.length - len(rest)
+            if left > 0:
                 self.reading = _LENGTH
                 exchange.response_head(facts, lines, rest)
+                return
+            if left:
+                self._keep = False
+                rest = rest[:left]
+            exchange.response_head(facts, lines, rest)
+            self._end(exchange)
         elif framing is _BY_CHUNKS:
             self._decoder = ChunkedDecoder(facts.options)
             self.reading = _CHUNKED
@@ -204,10 +204,10 @@ class UpstreamConnection(asyncio.Protocol):
         """The response is complete: part with the exchange, then keep or close the connection."""
         self.exchange = None
         self.reading = _NOTHING
-        reusable = self._keep and exchange.request_done and not self.transport.is_closing()
         exchange.upstream = None
-        if reusable:
-            self.resume()
+        if self._keep and exchange.request_done and not self.transport.is_closing():
+            if self._paused:
+                self.resume()
             self.pool.give_back(self)
         else:
             self.transport.abort()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gateway.observe.access_log import MAX_PENDING, AccessLog, access_line
 
-LINE = access_line("1.0", b"id", b"GET", ("query", "legacy", "route"), 200, 1234, '"in":1,"out":2')
+LINE = access_line("1.0", b"id", b"GET", "query", "legacy", "route", 200, 0.0012341, 1, 2)
 
 
 def test_a_line_is_json() -> None:
