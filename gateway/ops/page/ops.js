@@ -51,9 +51,17 @@ function tell(error) {
 }
 
 function rows(id, lines) {
-  at(id).replaceChildren(...lines.map((line) => {
+  const body = at(id);
+  const headings = [...body.closest("table").querySelectorAll("th")].map((heading) => heading.textContent);
+  body.replaceChildren(...lines.map((line) => {
     const row = document.createElement("tr");
-    for (const cell of line) row.append(Object.assign(document.createElement("td"), { textContent: cell }));
+    row.setAttribute("role", "row");
+    line.forEach((text, column) => {
+      const cell = Object.assign(document.createElement("td"), { textContent: text });
+      cell.setAttribute("role", "cell");
+      cell.dataset.heading = headings[column];
+      row.append(cell);
+    });
     return row;
   }));
 }
@@ -101,6 +109,7 @@ function showStatus(status) {
     ...(flag?.stage == null ? [] : [["stage", serving ? flag.stage : `${flag.stage}: v2 serves nobody`]]),
     ["source", status.source],
     ["generation", status.generation],
+    ...(flag?.pins_suspended ? [["pins", "suspended: running jobs keep nobody on v2"]] : []),
     ...(killed ? [["killed by", `${status.kill.who || "unknown"}: ${status.kill.why || "no reason given"}`]] : []),
     ...status.warnings.map((warning) => ["warning", warning]),
   ]);
@@ -108,6 +117,8 @@ function showStatus(status) {
     button.setAttribute("aria-pressed", String(Number(button.dataset.percentage) === percentage));
     button.disabled = percentage === null;
   }
+  at("rollback").disabled = !flag;
+  showJobs(status.jobs, flag);
   at("kill").hidden = killed;
   at("revive").hidden = !killed;
   rows("workers", status.workers.map((worker) => [
@@ -115,8 +126,21 @@ function showStatus(status) {
     worker.flags?.generation ?? "–",
     worker.flags?.age == null ? "–" : `${worker.flags.age.toFixed(1)} s`,
     worker.killed ? "engaged" : "no",
+    worker.pins?.users ?? "–",
   ]));
   return status.error;
+}
+
+function showJobs(jobs, flag) {
+  const count = (value) => value ?? "unknown";
+  const kept = flag?.pins_suspended ? "nobody: suspended" : count(jobs?.pinned);
+  rows("jobs", [["v2", count(jobs?.v2), kept], ["legacy", count(jobs?.legacy), "–"]]);
+  const notes = [
+    jobs?.error && `v2 does not say which imports run: ${jobs.error}.`,
+    jobs?.legacy == null && "Nobody counts legacy's imports for this gateway.",
+  ].filter(Boolean);
+  at("jobs-note").hidden = !notes.length;
+  at("jobs-note").textContent = notes.join(" ");
 }
 
 function showTraffic(text) {
@@ -146,6 +170,7 @@ function showJournal(entries) {
   const what = (entry) => ({
     set: `${entry.flag} ${entry.from ?? "–"} → ${entry.to} %`,
     stage: `${entry.flag} stage ${entry.from ?? "unset"} → ${entry.to}`,
+    rollback: `${entry.flag} rollback: ${entry.to}`,
     applied: entry.generation == null ? "applied" : `applied generation ${entry.generation}`,
   })[entry.action] ?? entry.action;
   rows("journal", entries.reverse().map((entry) => [entry.when.slice(0, 19).replace("T", " "), entry.who, what(entry), entry.why]));
@@ -194,21 +219,25 @@ async function follow() {
 }
 
 // Asks for a reason, then does it; the effect is told before.
-function confirm(title, effect, act) {
+function confirm(title, effect, act, { choices = false } = {}) {
   const dialog = at("confirm");
   notice = null;
+  at("done").hidden = true;
+  at("choices").hidden = at("choices").disabled = !choices;
+  dialog.querySelector('[value="drain"]').checked = true;
   at("confirm-title").textContent = title;
   at("confirm-effect").textContent = effect;
   at("why").value = "";
   at("who").value = sessionStorage.getItem("who") ?? "";
   dialog.returnValue = "cancel";
   dialog.showModal();
-  at("why").focus();
+  (choices ? dialog.querySelector('[value="drain"]') : at("why")).focus();
   dialog.addEventListener("close", async () => {
     if (dialog.returnValue !== "do") return;
     sessionStorage.setItem("who", at("who").value);
     try {
       const report = await act({ why: at("why").value, who: at("who").value });
+      if (report.mode) tellOfJobs(report);
       if (report.journal_error) notice = `Done, but not in the journal: ${report.journal_error}`;
       await refresh();
     } catch (error) {
@@ -232,6 +261,32 @@ async function askForPercentage(percentage) {
   }
 }
 
+function tellOfJobs(report) {
+  const counts = {
+    "run to their end": report.draining, "were cancelled": report.cancelled, "go back to legacy": report.handed_back,
+    "were over": report.over, "could not be ended": report.failed,
+  };
+  const told = Object.entries(counts).filter(([, count]) => count).map(([what, count]) => `${count} ${what}`);
+  const jobs = report.running == null ? "imports on v2: unknown" : `imports on v2: ${told.join(", ") || "none ran"}`;
+  const stranded = report.stranded ? `; ${report.stranded} users have no import that goes on` : "";
+  const flag = report.action === "kill" ? "Everybody goes to legacy by the kill" : "The flag is at 0 %";
+  at("done").textContent = `${flag}; ${jobs}${stranded}.`;
+  at("done").hidden = false;
+  if (!report.complete) notice = `Not all could be done: ${[...report.reasons, report.jobs_error].filter(Boolean).join("; ")}`;
+}
+
+function askForRollback() {
+  const { flag, status } = chosen;
+  const running = status.jobs?.v2;
+  const jobs = running == null ? "How many imports run on v2 is unknown." : `${running} imports run on v2.`;
+  const path = `/ops/flags/${encodeURIComponent(flag)}/rollback`;
+  confirm(`Roll back ${flag}`, `It goes to 0 %: new imports go to legacy at once. ${jobs}`, (reason) => {
+    const jobs = document.querySelector('[name="jobs"]:checked').value;
+    return call("POST", path, { mode: jobs === "hard" ? "hard" : "drain", hand_back: jobs === "hand-back", ...reason });
+  }, { choices: true });
+}
+
+at("rollback").addEventListener("click", askForRollback);
 for (const button of document.querySelectorAll("[data-percentage]")) {
   button.addEventListener("click", () => askForPercentage(Number(button.dataset.percentage)));
 }
@@ -253,7 +308,7 @@ at("explain").addEventListener("submit", async (event) => {
   try {
     const found = await call("POST", "/ops/explain", { user_id: at("user").value, flag: chosen.flag ?? "" });
     facts("explanation", [
-      ["goes to", found.backend], ["because", found.reason], ["bucket", found.bucket && `${found.bucket} of 100`],
+      ["goes to", found.backend], ["because", found.reason], ...(found.pinned ? [["pinned", "an import of theirs runs on v2"]] : []), ["bucket", found.bucket && `${found.bucket} of 100`],
       ["percentage", found.percentage], ["hash", found.hash], ["generation", found.generation],
     ]);
   } catch (error) {

@@ -5,6 +5,8 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from queue import Queue
 from threading import Thread
 from urllib.parse import parse_qs, urlsplit
 
@@ -111,21 +113,21 @@ async def job_list(*users: str) -> AsyncIterator[JobList]:
 
 @contextmanager
 def serving_jobs(*users: str) -> Iterator[JobList]:
-    """The same in a thread of its own, for callers that run no loop."""
-    loop = asyncio.new_event_loop()
-    found = JobList()
-    found.start(*users)
-    server = loop.run_until_complete(asyncio.start_server(found.serve, "127.0.0.1", 0))
-    found.port = server.sockets[0].getsockname()[1]
-    thread = Thread(target=loop.run_forever)
+    """The same in a thread of its own, for callers that run no loop, or one that is not theirs."""
+    found: Queue[JobList] = Queue()
+    stop: Queue[Callable[[], object]] = Queue()
+
+    async def serve() -> None:
+        end = asyncio.Event()
+        stop.put(partial(asyncio.get_running_loop().call_soon_threadsafe, end.set))
+        async with job_list(*users) as v2:
+            found.put(v2)
+            await end.wait()
+
+    thread = Thread(target=asyncio.run, args=(serve(),))
     thread.start()
     try:
-        yield found
+        yield found.get(timeout=10)
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        stop.get(timeout=10)()
         thread.join()
-        server.close()
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.close()

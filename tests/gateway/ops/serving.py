@@ -11,16 +11,19 @@ from gateway.ops.access import OpsAccess
 from gateway.ops.api import create_ops_app
 from gateway.ops.controls import FileControls
 from gateway.ops.front import Behind, OpsFront
+from gateway.ops.reports import JobsReport
 from tests.gateway.ops.fleet import StandInFleet
+from tests.gateway.ops.job_list import JobList
 
 
 @contextmanager
-def served_ops(flags: Path, token: str | None = None) -> Iterator[str]:
-    """The URL of a running ops API over this flag file."""
+def served_ops(flags: Path, token: str | None = None, v2: JobList | None = None) -> Iterator[str]:
+    """The URL of a running ops API over this flag file, in front of this v2."""
     fleet, access = StandInFleet(), OpsAccess("127.0.0.1", token)
 
     def load() -> Behind:
-        app = create_ops_app(fleet, FileControls(flags), access)
+        controls = FileControls(flags, jobs=v2.client if v2 else None)
+        app = create_ops_app(fleet, controls, access, lambda: _jobs(v2) if v2 else None)
         return Behind(app, app.state.streams.close)
 
     door = OpsFront(fleet, access, load)
@@ -36,3 +39,8 @@ def served_ops(flags: Path, token: str | None = None) -> Iterator[str]:
         server.should_exit = True
         thread.join(10)
         socket.close()
+
+
+def _jobs(v2: JobList) -> JobsReport:
+    running = len(v2.jobs)
+    return JobsReport(v2=running, legacy=None, pinned=len(set(v2.jobs.values())), age=0.2)

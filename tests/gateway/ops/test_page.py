@@ -13,6 +13,7 @@ from flags.file_store import FileStore
 from gateway.core.stages import Stage
 from gateway.ops.controls import FileControls
 from tests.gateway.ops.documents import FLAG, flag_file, stored
+from tests.gateway.ops.job_list import JobList, serving_jobs
 from tests.gateway.ops.serving import served_ops
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -92,6 +93,76 @@ def test_a_step_and_its_rollback(page: Page, path: Path) -> None:
     expect(page.locator("#journal tr").first).to_contain_text("50 → 0 %")
     assert stored(path) == (3, "0")
     assert [entry.why for entry in FileControls(path).journal(5)] == ["half of them", "errors"]
+
+
+@pytest.fixture
+def v2() -> Iterator[JobList]:
+    with serving_jobs("ann", "bob", "cid") as found:
+        yield found
+
+
+@pytest.fixture
+def busy_page(browser: Browser, path: Path, v2: JobList) -> Iterator[Page]:
+    """The page of a gateway whose v2 has three running imports."""
+    with served_ops(path, v2=v2) as url:
+        opened = browser.new_page(viewport={"width": 390, "height": 844})
+        opened.goto(url)
+        expect(opened.locator("#state")).to_have_text("10 % of users go to v2")
+        yield opened
+        opened.close()
+
+
+@needs_browser
+def test_running_imports_are_shown_and_what_nobody_knows_is_unknown(page: Page, busy_page: Page) -> None:
+    expect(busy_page.locator("#jobs tr").nth(0)).to_have_text("v233")
+    expect(busy_page.locator("#jobs tr").nth(1)).to_have_text("legacyunknown–")
+    expect(page.locator("#jobs tr").nth(0)).to_have_text("v2unknownunknown")
+
+
+@needs_browser
+def test_a_rollback_hands_imports_back_and_tells_what_became_of_them(busy_page: Page, path: Path, v2: JobList) -> None:
+    v2.broken["job-2"] = 409, {"code": "hand_back_refused", "detail": "The monolith refused it."}
+    busy_page.get_by_role("button", name="Roll back").click()
+    expect(busy_page.locator("#confirm-effect")).to_contain_text("3 imports run on v2")
+    busy_page.get_by_role("radio", name="Hand them back").check()
+    give_reason(busy_page, "errors")
+    expect(busy_page.locator("#done")).to_have_text(
+        "The flag is at 0 %; imports on v2: 1 run to their end, 2 go back to legacy, 1 could not be ended."
+    )
+    expect(busy_page.get_by_role("alert")).to_contain_text("1 x The monolith refused it.")
+    expect(busy_page.locator("#state")).to_have_text("Everybody goes to legacy")
+    expect(busy_page.locator("#journal tr").first).to_contain_text("rollback: drain, hand-back")
+    assert (stored(path), set(v2.ended.values())) == ((2, "0"), {"handed_back"})
+
+
+@needs_browser
+def test_a_hard_rollback_by_the_keyboard_alone(busy_page: Page, path: Path, v2: JobList) -> None:
+    busy_page.get_by_role("button", name="Roll back").focus()
+    busy_page.keyboard.press("Enter")
+    expect(busy_page.get_by_role("radio", name="Let them finish")).to_be_focused()
+    for key in ("ArrowDown", "ArrowDown", "Tab"):
+        busy_page.keyboard.press(key)
+    busy_page.keyboard.type("errors")
+    busy_page.keyboard.press("Tab")
+    busy_page.keyboard.type("ann")
+    busy_page.keyboard.press("Enter")
+    expect(busy_page.locator("#done")).to_contain_text("3 were cancelled; 3 users have no import that goes on")
+    expect(busy_page.locator("#facts")).to_contain_text("suspended")
+    assert set(v2.ended.values()) == {"cancelled"}
+    busy_page.get_by_role("button", name="10 %").click()
+    expect(busy_page.locator("#choices")).to_be_hidden()
+    give_reason(busy_page, "mended")
+    expect(busy_page.locator("#facts")).not_to_contain_text("suspended")
+    expect(busy_page.locator("#done")).to_be_hidden()
+
+
+@needs_browser
+def test_on_a_telephone_the_journal_is_blocks_that_are_still_a_table(busy_page: Page, path: Path) -> None:
+    FileControls(path).set_percentage(FLAG, 20, who="ann", why="a reason of " + "many words " * 20)
+    row = busy_page.get_by_role("row").filter(has_text="many words")
+    expect(row.get_by_role("cell")).to_have_count(4)
+    assert busy_page.locator("html").evaluate("element => element.scrollWidth") <= 390
+    assert busy_page.get_by_role("region", name="Journal entries").evaluate("found => found.scrollWidth <= found.clientWidth")
 
 
 @needs_browser
