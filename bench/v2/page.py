@@ -33,8 +33,9 @@ every answer, and whether the asker was still alive to take it; another connecti
 times a second. Bills are compared import by import and step by step."""
 MEMORY = """Exports as large users have them: conversations of 250 kB, of which a few kilobytes are talk and the rest is
 what tools wrote, edits and hidden messages. A new service for each row; three model calls at once. Memory is the
-process's resident set: its peak is the kernel's own (VmHWM). /health is asked twenty times a second meanwhile. Latency
-depends on the neighbours (see the load average: two processors), memory and processor time hardly."""
+process's resident set: its peak is the kernel's own (VmHWM). /health is asked up to twenty times a second meanwhile,
+in turn with a process that does nothing else: its column is what the machine itself makes everybody wait (see the load
+average: two processors)."""
 PARSING = """Nearly every byte is talk on the active path. Processor time of a process that does nothing else."""
 RATE = """The sandbox lets so many questions pass in a minute (a bucket that is full at the beginning) and answers the
 others with 429. Timed at the meter from the first question about a chunk to the last answer."""
@@ -105,6 +106,7 @@ def memory_table(found: Found) -> Table:
         "p99 ms": "health_p99_ms",
         "max ms": "health_max_ms",
         "failures": "health_failures",
+        "idle process p99 ms": "idle_p99_ms",
         "load": "load",
     }
     rows = tuple(

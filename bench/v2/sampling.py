@@ -1,9 +1,17 @@
-"""Looks at a running service from outside while it works: its memory from /proc, and how fast /health answers."""
+"""Looks at a running service from outside while it works: its memory from /proc, and how fast /health answers.
+
+On a busy machine every process waits for a processor. So a process that does nothing else is asked in turn with the
+service: what it needs is the machine's, and what the service needs beyond it is the service's.
+"""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -13,6 +21,17 @@ import httpx
 from bench.procfs import forget_peak, peak_kib, resident_kib, run_time, thread_times
 
 EVERY_SECONDS = 0.05
+IDLE_SERVER = """
+import asyncio
+async def answer(reader, writer):
+    while await reader.readuntil(b"\\r\\n\\r\\n"):
+        writer.write(b"HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nok")
+async def main():
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+asyncio.run(main())
+"""
 TIMEOUT_SECONDS = 30.0
 
 
@@ -32,6 +51,7 @@ class Seen:
     cpu_seconds: float = 0.0
     health_ms: list[float] = field(default_factory=list)
     health_failures: int = 0
+    idle_ms: list[float] = field(default_factory=list)
 
     def summary(self) -> dict[str, object]:
         """What a table shows of it."""
@@ -43,6 +63,8 @@ class Seen:
             "health_p50_ms": round(percentile(self.health_ms, 0.5), 1),
             "health_p99_ms": round(percentile(self.health_ms, 0.99), 1),
             "health_max_ms": round(max(self.health_ms, default=0.0), 1),
+            "idle_p99_ms": round(percentile(self.idle_ms, 0.99), 1),
+            "idle_max_ms": round(max(self.idle_ms, default=0.0), 1),
             "health_asked": len(self.health_ms),
             "health_failures": self.health_failures,
         }
@@ -75,12 +97,35 @@ class Sampler:
         self.seen.cpu_seconds = run_time(self._times, thread_times(self._pid)) / 1e9
 
     def _ask(self) -> None:
-        with httpx.Client(base_url=self._url, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+        with idle_server() as idle, _client(self._url) as service, _client(idle) as other:
             while not self._over.wait(EVERY_SECONDS):
-                began = time.perf_counter()
-                try:
-                    good = client.get("/health").status_code == 200
-                except httpx.HTTPError:
-                    good = False
-                self.seen.health_ms.append(1000 * (time.perf_counter() - began))
+                good, needed = _timed(service)
+                self.seen.health_ms.append(needed)
                 self.seen.health_failures += not good
+                self.seen.idle_ms.append(_timed(other)[1])
+
+
+@contextmanager
+def idle_server() -> Iterator[str]:
+    """The address of a process that only answers."""
+    command = [sys.executable, "-c", IDLE_SERVER]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        finally:
+            process.kill()
+
+
+def _client(url: str) -> httpx.Client:
+    return httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, trust_env=False)
+
+
+def _timed(client: httpx.Client) -> tuple[bool, float]:
+    """Whether /health answers 200, and the milliseconds it took."""
+    began = time.perf_counter()
+    try:
+        good = client.get("/health").status_code == 200
+    except httpx.HTTPError:
+        good = False
+    return good, 1000 * (time.perf_counter() - began)

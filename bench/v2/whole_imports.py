@@ -47,7 +47,7 @@ def uploaded(sandbox: RunningSandbox, file: Path) -> tuple[str, str]:
 def import_at_once(sandbox: RunningSandbox, folder: Path, file: Path, imports: int) -> Row:
     """Import the file for so many users at once in a new service; what was seen."""
     state = folder / f"state-{file.stem}-{imports}"
-    worker = Worker(sandbox, state, CONCURRENCY, V2_RUNNING_IMPORTS=str(imports), V2_LOG_LEVEL="WARNING")
+    worker = Worker(sandbox, state, CONCURRENCY, V2_RUNNING_IMPORTS=str(imports))
     worker.start()
     try:
         places = [uploaded(sandbox, file) for _ in range(imports)]

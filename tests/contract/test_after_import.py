@@ -98,6 +98,27 @@ def test_legacys_chat_finds_the_memories_that_v2_wrote(house: House, sandbox: Ru
     assert chatted.json()["memories_used"] > 0
 
 
+def asked_by_meaning(sandbox: RunningSandbox, user: str, tier: str, question: str) -> list[str]:
+    """Texts that the monolith's search finds in one tier, best first; the question is embedded as it does it."""
+    model = "/model/amazon.titan-embed-text-v2%3A0/invoke"
+    vector = sandbox.http.post(model, json={"inputText": question[:8000], "normalize": True}).json()["embedding"]
+    asked = {"query_embedding": vector, "match_user_id": user, "match_tier": tier, "match_count": 25}
+    found = sandbox.http.post(
+        "/rest/v1/rpc/match_conversation_chunks_by_tier", json={**asked, "match_threshold": 0.1}
+    ).json()
+    return [row["content"] for row in found]
+
+
+def test_legacys_search_by_meaning_finds_what_v2_wrote_at_every_tier(house: House, sandbox: RunningSandbox) -> None:
+    ended, user = imported(house, sandbox, 100, "long_answers_2025.json")
+    assert (ended.backend, ended.status) == ("v2", "complete")
+    for tier in ("macro", "medium", "micro"):
+        wanted = {"user_id": f"eq.{user}", "chunk_tier": f"eq.{tier}", "select": "content", "order": "id", "limit": "5"}
+        texts = [row["content"] for row in sandbox.rows("conversation_chunks", wanted)]
+        assert texts
+        assert [text for text in texts if asked_by_meaning(sandbox, user, tier, text)[:1] != [text]] == []
+
+
 def test_v2_fills_the_columns_that_only_it_has(house: House, sandbox: RunningSandbox) -> None:
     _, user = imported(house, sandbox, 100, "long_answers_2025.json")
     row = profile(sandbox, user)
