@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from socket import gethostname
@@ -41,6 +42,7 @@ from gateway.ops.usage import UsageReporter
 from gateway.ops.watch import FleetWatch
 from gateway.proxy.address import Address, client_tls, parse_listen, parse_upstream
 from gateway.proxy.question import Questions
+from gateway.retirements import RetirementFile, follow_retirements, plain_retirements
 
 if TYPE_CHECKING:
     from gateway.observe.observation import Observation
@@ -67,7 +69,10 @@ async def serve(
     Raises TimeoutError if the workers do not start.
     """
     public, ops, flags = parse_listen(config.listen), parse_listen(config.ops), Path(config.flags)
-    fleet = Fleet(config.worker, listeners, hang_seconds=config.hang_seconds, ready_seconds=config.ready_seconds)
+    retirements = RetirementFile(flags)
+    announced = plain_retirements(retirements)
+    workers = replace(config.worker, retirements=announced)
+    fleet = Fleet(workers, listeners, hang_seconds=config.hang_seconds, ready_seconds=config.ready_seconds)
     origin = _origin(config)
     job_watch = JobWatch(fleet, _jobs(fleet), max_age=config.worker.pins_max_age)
     watch = FleetWatch(fleet, flags, partial(compare, origin), job_watch)
@@ -77,11 +82,13 @@ async def serve(
     pages = EvidencePages(
         observation, fleet, Headroom(config.worker.upstream_connections + config.worker.upstream_waiting)
     ).pages
-    front = OpsFront(fleet, access, partial(_load_api, fleet, flags, origin, access, job_watch), watches, pages)
+    counts: JobCounts = observation.running if observation else dict
+    load = partial(_load_api, fleet, flags, origin, access, job_watch, counts)
+    front = OpsFront(fleet, access, load, watches, pages)
     server = _OpsServer(
         uvicorn.Config(front, log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=30)
     )
-    watching: list[Coroutine[None, None, None]] = [watch.run()]
+    watching: list[Coroutine[None, None, None]] = [watch.run(), follow_retirements(retirements, fleet, announced)]
     reporter = _reporter(config, fleet)
     if reporter is not None:
         watching.append(reporter.run())
@@ -145,12 +152,12 @@ async def _reload(config: GatewayConfig, fleet: Fleet) -> None:
     await reload(config, fleet)
 
 
-def _load_api(fleet: Fleet, flags: Path, origin: Origin, access: OpsAccess, job_watch: JobWatch) -> Behind:
+def _load_api(
+    fleet: Fleet, flags: Path, origin: Origin, access: OpsAccess, job_watch: JobWatch, counts: JobCounts
+) -> Behind:
     from gateway.ops.api import create_ops_app, jobs_report  # FastAPI: 17 MB, for who asks for more than metrics
     from gateway.ops.controls import FileControls
 
-    # Whoever follows legacy's jobs in the database can say here how many run.
-    counts: JobCounts = dict
     controls = FileControls(flags, origin, job_watch.jobs)
     app = create_ops_app(fleet, controls, access, lambda: jobs_report(job_watch.seen(), counts()))
     return Behind(app, app.state.streams.close)

@@ -13,7 +13,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from gateway.gossip import news_for
@@ -32,6 +32,8 @@ MAX_LEFT = 64
 WORKER: Final = (sys.executable, "-m", "gateway.proxy.worker")
 
 Snapshot = dict[str, object]
+Plain = dict[str, tuple[float | None, float | None]]
+"""Dates by flag: deprecated and sunset, Unix seconds."""
 
 
 @dataclass(slots=True)
@@ -118,6 +120,10 @@ class Fleet:
             if answer is None or "error" in answer:
                 problems.append(f"worker {slot.number}: {'no answer' if answer is None else answer['error']}")
         return problems
+
+    async def retire(self, retirements: Plain) -> list[str]:
+        """Let all workers say when legacy's side of flags ends. Returns what went wrong."""
+        return await self.reload(replace(self.config, retirements=retirements))
 
     # FleetPort -------------------------------------------------------------------------------------------------------
 

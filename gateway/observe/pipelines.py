@@ -105,9 +105,9 @@ class Pipelines:
         return self.metrics.render(self.open, self.following)
 
     def running(self) -> dict[str, int]:
-        """Open jobs by pipeline, stuck ones left out."""
-        counts = {str(pipeline): 0 for pipeline in Pipeline}
+        """Open jobs by pipeline, stuck ones left out; a pipeline that was never read to the end is left out too."""
+        counts = {str(pipeline): 0 for pipeline, state in self.following.items() if state.read_at is not None}
         for (pipeline, state), count in self.open.items():
-            if state is not JobState.STUCK:
+            if state is not JobState.STUCK and pipeline in counts:
                 counts[pipeline] += count
         return counts

@@ -1,7 +1,7 @@
 """What a worker is told when it starts: plain values, so that the worker needs no settings library."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Final
 
 LIVE: Final = frozenset(
@@ -56,6 +56,8 @@ class WorkerConfig:
     force_key: str = ""  # empty: force headers have no effect
     v2_key: str = ""  # empty: v2 asks for none
     pins_max_age: float = 600.0
+    retirements: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    """When legacy's side of a flag is deprecated and when it ends, Unix seconds; the supervisor follows a file."""
     evidence: bool = False  # whether finished exchanges of flagged routes are kept for the supervisor
 
     def to_json(self) -> str:

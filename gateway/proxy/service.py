@@ -16,7 +16,8 @@ from gateway.core.breaker import Breaker
 from gateway.core.decide import Backend
 from gateway.core.errors import InternalError
 from gateway.core.guards import Guards
-from gateway.core.routes import parse_routes
+from gateway.core.retirement import Retirement, retire
+from gateway.core.routes import RouteTable, parse_routes
 from gateway.observe.access_log import AccessLog
 from gateway.observe.decided import DecidedLog
 from gateway.observe.meters import Meters
@@ -85,7 +86,7 @@ class Service:
         self.clock = Clock()
         self.meters = Meters()
         self.decided = DecidedLog(enabled=config.evidence)
-        self.routes = parse_routes(config.routes)
+        self.routes = _routes(config)
         self.name = config.name.encode("ascii")
         flags_path = Path(config.flags_path)
         self.flags = open_source(
@@ -124,7 +125,7 @@ class Service:
 
         Raises RouteTableError, and then nothing has changed.
         """
-        self.routes = parse_routes(config.routes)
+        self.routes = _routes(config)
         self.config = replace(self.config, **{name: getattr(config, name) for name in LIVE})
         self.force_key = config.force_key.encode()
         self.guards.keep(config.api_key, (*self.routes.routes, self.routes.unmatched))
@@ -157,3 +158,9 @@ class Service:
         self._counter += 1
         self._ids = map((b"%b%014x" % (self._prefix, self._counter)).__add__, _LAST_BYTES)
         return next(self._ids)
+
+
+def _routes(config: WorkerConfig) -> RouteTable:
+    """Raises RouteTableError."""
+    retirements = {flag: Retirement.of(*dates) for flag, dates in config.retirements.items()}
+    return retire(parse_routes(config.routes), retirements)
