@@ -81,7 +81,7 @@ async def test_s_131_odd_data_is_found_mixed_versions_too_many_chunks_and_calls_
     assert rest.patch("/rest/v1/conversation_chunks", params=one_tier, json={"chunking_version": 1}).is_success
     counts = {"counts": {"chunks": job["counts"]["chunks"] // 2}}
     assert rest.patch("/rest/v1/pipeline_runs", params={"id": f"eq.{job['id']}"}, json=counts).is_success
-    batch = {"id": str(uuid.uuid4()), "run_id": job["id"], "step": "extract", "round": 1, "upto": 1, "requests": 1}
+    batch = {"id": str(uuid.uuid4()), "run_id": job["id"], "step": "extract", "round": 1, "requests": 1}
     old = {**batch, "reserved": 1, "begun_at": "2024-01-01T00:00:00Z"}
     assert rest.post("/rest/v1/pipeline_batches", json=old).is_success
     sound, text = await audited(own, tmp_path)

@@ -29,8 +29,8 @@ class Submission:
 
     id: str
     run_id: str
+    step: str
     round: int
-    upto: int
     requests: int
     state: str
     batch_id: str | None
@@ -70,9 +70,7 @@ class Submissions:
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
 
-    async def begin(
-        self, lease: Lease, submission: Submission, step: str, dollars: float, per_job: float, per_day: float
-    ) -> str:
+    async def begin(self, lease: Lease, submission: Submission, dollars: float, per_job: float, per_day: float) -> str:
         """Note what is about to be submitted: `BEGUN`, or the code of the budget (0 is none) that has no room for it.
 
         Raises StaleRun.
@@ -82,9 +80,8 @@ class Submissions:
             {
                 **lease.arguments,
                 "p_id": submission.id,
-                "p_step": step,
+                "p_step": submission.step,
                 "p_round": submission.round,
-                "p_upto": submission.upto,
                 "p_requests": submission.requests,
                 "p_dollars": dollars,
                 "p_per_job": per_job,
@@ -144,8 +141,8 @@ def _rows(rows: Sequence[Mapping[str, JsonValue]]) -> list[Submission]:
         Submission(
             id=str(row["id"]),
             run_id=str(row["run_id"]),
+            step=str(row["step"]),
             round=whole_number(row["round"]),
-            upto=whole_number(row["upto"]),
             requests=whole_number(row["requests"]),
             state=str(row["state"]),
             batch_id=str(row["batch_id"]) if row["batch_id"] is not None else None,

@@ -9,7 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from v2_service.adapters.models_batches import MessageBatches, Result, Seen
@@ -19,8 +19,6 @@ from v2_service.errors import ModelUnavailable
 from v2_service.jobs.services import Services
 from v2_service.observe import say
 from v2_service.prices import prices
-from v2_service.processors import Step
-from v2_service.processors.fact_extractor import EXTRACTION_SCHEMA
 
 KEPT_AT_ONCE = 100
 # How far the provider's clock may be from the database's.
@@ -28,13 +26,21 @@ SKEW = timedelta(minutes=5)
 ABANDONED_AT_ONCE = 20
 
 
-class BatchReader:
-    """`hashes` are the questions that the run still has, by the part of their hash that a custom id carries."""
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is known of a question without its text."""
 
-    def __init__(self, services: Services, batches: MessageBatches, hashes: Mapping[str, str]) -> None:
+    hash: str
+    schema: JsonObject
+
+
+class BatchReader:
+    """`questions` are those that the run has now, hash and schema by the part of the hash that a custom id carries."""
+
+    def __init__(self, services: Services, batches: MessageBatches, questions: Mapping[str, Question]) -> None:
         self._services = services
         self._batches = batches
-        self._hashes = hashes
+        self._questions = questions
         self._prices = prices(services.settings)
 
     async def advance(self, submission: Submission, *, cancel: bool) -> bool:
@@ -110,22 +116,22 @@ class BatchReader:
     ) -> bool:
         usage = sum((result.usage for result in page), Usage())
         share = self._services.settings.price_batch_share
-        replies = self._replies(page, EXTRACTION_SCHEMA)
+        replies = self._replies(page)
         lines = Lines(len(page), replies, usage, self._prices.of(usage) * share, last)
         kept = await self._services.submissions.keep(submission, start, lines, endings)
         if kept:
             for reply in replies.values():
-                self._services.metrics.model_reply(Step.EXTRACT, reply)
+                self._services.metrics.model_reply(submission.step, reply)
         return kept
 
-    def _replies(self, page: Sequence[Result], schema: JsonObject) -> dict[str, ModelReply]:
+    def _replies(self, page: Sequence[Result]) -> dict[str, ModelReply]:
         found: dict[str, ModelReply] = {}
         for result in page:
             # A question that the run no longer has was asked by an older version: paid for, and of no use.
-            key = self._hashes.get(result.custom_id[-HASH_CHARACTERS:])
-            reply = result.reply(schema) if key is not None else None
-            if key is not None and reply is not None:
-                found[key] = reply
+            question = self._questions.get(result.custom_id[-HASH_CHARACTERS:])
+            reply = result.reply(question.schema) if question else None
+            if question and reply:
+                found[question.hash] = reply
         return found
 
 

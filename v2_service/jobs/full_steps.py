@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from v2_service.contract import Chunk, JsonObject, JsonValue, ModelReply, ModelRequest, Outcome
 from v2_service.jobs import profile
+from v2_service.jobs.batches import also_in_batches
 from v2_service.jobs.first_steps import sampled
 from v2_service.jobs.session import Session
 from v2_service.processors import (
@@ -101,7 +102,9 @@ async def reduce_facts(session: Session, merged: JsonObject) -> JsonObject:
             return await session.models.complete(request)
 
     while batches := plan_round(reduction, REDUCTION):
-        replies = await all_of(ask(reduction_request(batch, REDUCTION)) for batch in batches)
+        requests = [reduction_request(batch, REDUCTION) for batch in batches]
+        await also_in_batches(session, Step.REDUCE, requests)
+        replies = await all_of(ask(request) for request in requests)
         reduced = [accept_reduction(batch, reply) for batch, reply in zip(batches, replies, strict=True)]
         reduction = combine_round(reduction, reduced, REDUCTION)
     facts = cut_to_budget(reduction.facts, REDUCTION)
@@ -124,7 +127,9 @@ async def written_memory(session: Session, facts: Facts) -> Memory:
     """By the model, unless there is nothing to write."""
     if facts.total_count == 0:
         return empty_memory()
-    return memory_from_reply(await session.models.complete(memory_request(facts)), facts)
+    request = memory_request(facts)
+    await also_in_batches(session, Step.MEMORY, [request])
+    return memory_from_reply(await session.models.complete(request), facts)
 
 
 async def save_memory(session: Session, memory: JsonObject, merged: JsonObject) -> JsonObject:
@@ -139,7 +144,9 @@ async def make_sections(session: Session, memory: JsonObject, quick: JsonObject)
     """The final sections, with one repair turn. `sections` is None when the quick profile is the better one."""
     sample = await sampled(await session.source(), DropReport(), REGENERATION_SAMPLING)
     seed = session.lease.user_id
-    reply = await session.models.complete(regeneration_request(sample, str(memory["markdown"])))
+    request = regeneration_request(sample, str(memory["markdown"]))
+    await also_in_batches(session, Step.SECTIONS, [request])
+    reply = await session.models.complete(request)
     first = sections_from_reply(reply, seed)
     if first is None or reply.data is None:
         return {"sections": None, "problem": f"no usable answer ({reply.outcome})"}

@@ -4,9 +4,8 @@ create table if not exists public.pipeline_batches (
     id uuid primary key,
     run_id uuid not null,
     step text not null,
-    -- Which time the run's open questions are asked, and up to which position of its medium chunks this batch goes.
+    -- Which time the step's open questions are asked, counted from 1.
     round integer not null,
-    upto integer not null,
     requests integer not null,
     -- What its answers are expected to cost: budgets count it until the answers themselves are charged.
     reserved double precision not null,
@@ -39,7 +38,7 @@ $$;
 -- Notes a batch that is about to be submitted, if both budgets (0 is none) leave room for it. Returns 'begun', or the
 -- budget that does not.
 create or replace function public.v2_begin_batch(
-    p_run uuid, p_fence integer, p_id uuid, p_step text, p_round integer, p_upto integer, p_requests integer,
+    p_run uuid, p_fence integer, p_id uuid, p_step text, p_round integer, p_requests integer,
     p_dollars double precision, p_per_job double precision, p_per_day double precision
 ) returns text
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
@@ -55,8 +54,8 @@ begin
     elsif p_per_day > 0 and (spent ->> 'day')::double precision + p_dollars > p_per_day then
         return 'budget_per_day_spent';
     end if;
-    insert into public.pipeline_batches (id, run_id, step, round, upto, requests, reserved)
-    values (p_id, p_run, p_step, p_round, p_upto, p_requests, p_dollars);
+    insert into public.pipeline_batches (id, run_id, step, round, requests, reserved)
+    values (p_id, p_run, p_step, p_round, p_requests, p_dollars);
     return 'begun';
 end
 $$;

@@ -15,12 +15,13 @@ from sandbox.running import RunningSandbox
 from tests.v2_service.stubs import chunk, sandbox_settings
 from v2_service.adapters.models_batches import Accepted, InDoubt, MessageBatches, Refused
 from v2_service.adapters.runs import Lease, Request
-from v2_service.contract import ModelRequest
+from v2_service.contract import ModelRequest, Outcome
 from v2_service.errors import StaleRun
 from v2_service.jobs.batch_reading import settle_abandoned
-from v2_service.jobs.batches import answer_in_batches
+from v2_service.jobs.batches import also_in_batches, answer_in_batches
 from v2_service.jobs.services import Services, open_services
 from v2_service.jobs.session import Session
+from v2_service.processors import Step, extraction_request
 
 CHUNKS = 30
 
@@ -110,7 +111,7 @@ async def test_batches_answer_every_question_once_at_half_the_price(
         assert (run.kept(), bill["calls"]) == (CHUNKS, CHUNKS)
         whole = bill["input_tokens"] * 1.0 + bill["output_tokens"] * 5.0
         assert bill["dollars"] == pytest.approx(whole / 1e6 / 2)
-        assert await run.ask() == 1
+        assert await run.ask() == 0
         assert (len(run.rows()), (await run.bill())["calls"]) == (3, CHUNKS)
 
 
@@ -195,16 +196,47 @@ async def test_a_batch_that_was_noted_by_a_dead_worker_is_waited_for_and_not_sub
     async with batched(sandbox, tmp_path) as run:
         await run.ask()
         first, second, third = (row["id"] for row in run.rows())
-        # As it is when a worker dies: one batch unread, one half read, one not yet noted as submitted.
+        # As it is when a worker dies: two batches unread, one not even noted as submitted.
         sandbox.http.delete("/rest/v1/pipeline_replies", params={"run_id": f"eq.{run.lease.run_id}"})
         run.patch(first, state="submitted", lines_read=0)
-        run.patch(second, state="submitted", lines_read=7)
+        run.patch(second, state="submitted", lines_read=0)
         run.patch(third, state="submitting", batch_id=None, lines_read=0)
         before, made = await run.bill(), run.batches_made()
-        assert await run.ask() == 1
+        assert await run.ask() == 0
         assert run.batches_made() == made
-        assert (await run.bill())["calls"] - before["calls"] == 12 + 5 + 6
+        assert (await run.bill())["calls"] - before["calls"] == CHUNKS == run.kept()
         assert {row["state"] for row in run.rows()} == {"settled"}
+
+
+async def test_reading_goes_on_at_the_line_where_a_dead_worker_stopped(
+    sandbox: RunningSandbox, tmp_path: Path, models: Callable[..., None]
+) -> None:
+    async with batched(sandbox, tmp_path) as run:
+        await run.ask()
+        [row, *_] = run.rows()
+        run.patch(row["id"], state="submitted", lines_read=7)
+        before = await run.bill()
+        await run.ask()
+        [row, *_] = run.rows()
+        assert (row["state"], row["lines_read"], row["results"]) == ("settled", 12, {"succeeded": 12})
+        assert (await run.bill())["calls"] - before["calls"] == 12 - 7
+
+
+async def test_later_steps_are_asked_in_batches_too_once_the_chunks_were(
+    sandbox: RunningSandbox, tmp_path: Path, models: Callable[..., None]
+) -> None:
+    async with batched(sandbox, tmp_path, model_batches="auto", model_batch_from=1) as run:
+        session = Session(run.services, Open(), run.lease)
+        request = replace(chunk_request(), step="memory")
+        await also_in_batches(session, Step.MEMORY, [request])
+        assert run.rows() == []
+        await run.ask()
+        await also_in_batches(session, Step.MEMORY, [request])
+        assert [(row["step"], row["requests"]) for row in run.rows()][3:] == [("memory", 1)]
+        reply = await session.models.complete(request)
+        bill = (await run.services.costs.bill(run.lease.run_id))["memory"]
+        assert isinstance(bill, dict)
+        assert (reply.outcome, bill["calls"], bill["input_tokens"]) == (Outcome.OK, 1, reply.usage.input_tokens)
 
 
 async def test_results_that_two_workers_read_are_charged_once(
@@ -225,7 +257,7 @@ async def test_after_the_longest_wait_batches_are_cancelled_and_the_rest_is_left
     models(batch_seconds=600)
     async with batched(sandbox, tmp_path, model_batch_wait_seconds=60.0) as run:
         later = run.services.now() + timedelta(seconds=61)
-        times = iter([run.services.now()] * 4)
+        times = iter([run.services.now()] * 8)
         # The batches are submitted now; all further looks at the clock are after the wait and the time to cancel.
         end = later + timedelta(seconds=300)
         assert await run.ask(now=lambda: next(times, end)) == 1
@@ -312,6 +344,4 @@ def inner_of(run: Batched) -> MessageBatches:
 
 
 def chunk_request() -> ModelRequest:
-    from v2_service.processors import extraction_request
-
     return extraction_request(chunk(999))
