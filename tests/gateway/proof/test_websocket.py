@@ -1,6 +1,7 @@
 """WebSocket through the gateway, with an independent library at both ends (RFC 6455; RFC 9110 section 7.8)."""
 
 import asyncio
+import random
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -78,6 +79,50 @@ async def test_fragmented_messages_and_pings_between_them(tmp_path: Path) -> Non
             await pong
             await client.send(b"after")
             assert await client.recv() == b"after"
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 1_048_576])
+async def test_frames_of_every_length_form_come_back_whole(tmp_path: Path, size: int) -> None:
+    """RFC 6455 section 5.2: lengths of 7, 16 and 64 bits, and the values at which one form ends."""
+    async with echoing(tmp_path, compression=None) as running, asyncio.timeout(LIMIT):
+        async with connect(address(running), compression=None, max_size=2**22) as client:
+            message = random.Random(size).randbytes(size)
+            await client.send(message)
+            assert await client.recv() == message
+
+
+async def test_pings_in_the_middle_of_a_fragmented_mebibyte_are_answered_at_once(tmp_path: Path) -> None:
+    """RFC 6455 section 5.4: control frames may come between the fragments of a message."""
+    async with echoing(tmp_path, compression=None) as running, asyncio.timeout(LIMIT):
+        async with connect(address(running), compression=None, max_size=2**22) as client:
+
+            async def fragments() -> AsyncIterator[bytes]:
+                for number in range(16):
+                    yield bytes([number]) * 65_536
+                    await (await client.ping(b"between %d" % number))
+
+            await client.send(fragments())
+            assert await client.recv() == b"".join(bytes([number]) * 65_536 for number in range(16))
+
+
+async def test_the_backend_may_ping_and_fragment_too(tmp_path: Path) -> None:
+    async def backend(connection: ServerConnection) -> None:
+        async def fragments() -> AsyncIterator[str]:
+            for number in range(8):
+                yield f"{number}" * 70_000
+                await (await connection.ping(b"are you there"))
+
+        await connection.send(fragments())
+        await connection.close(3001, "done")
+
+    async with serve(backend, "127.0.0.1", 0, compression=None, close_timeout=LIMIT) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with gateway(tmp_path, port) as running, asyncio.timeout(LIMIT):
+            async with connect(address(running), compression=None, max_size=2**22) as client:
+                assert await client.recv() == "".join(f"{number}" * 70_000 for number in range(8))
+                await client.wait_closed()
+                assert (client.close_code, client.close_reason) == (3001, "done")
+            await nothing_is_left(running)
 
 
 async def test_the_subprotocol_is_negotiated_with_the_backend(tmp_path: Path) -> None:
