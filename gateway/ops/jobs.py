@@ -83,7 +83,7 @@ class V2Jobs:
         """Have v2 stop a job and give it to legacy, once; what became of the wish, and why not."""
         answer = await self._ask("POST", f"/jobs/{quote(job_id, safe='')}/hand-back")
         content = _content(answer)
-        if answer.status in (200, 202):
+        if answer.status in (200, 202) and content.get("status") != "failed":
             return Ended.HANDED_BACK, ""
         if answer.status == 409 and content.get("code") == "already_over":
             return Ended.OVER, ""
@@ -125,4 +125,4 @@ def _content(answer: Answer) -> dict[str, object]:
 
 
 def _why(answer: Answer, content: dict[str, object]) -> str:
-    return str(content.get("detail") or f"v2 answered {answer.status}")[:300]
+    return str(content.get("detail") or content.get("message") or f"v2 answered {answer.status}")[:300]

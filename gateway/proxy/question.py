@@ -45,7 +45,7 @@ class Questions:
             self._fields += service_key_line(key) + b"Authorization: Bearer %b\r\n" % key.encode("ascii")
 
     async def ask(self, method: str, target: str, body: bytes | None = None) -> Answer:
-        """One exchange; `target` is a path with its query, `body` is JSON. Raises Unanswered."""
+        """One exchange; `target` is a path with its query. Raises Unanswered."""
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._exchange(method, target, body)
@@ -64,7 +64,7 @@ class Questions:
         try:
             head = b"%b %b HTTP/1.1\r\n" % (method.encode("ascii"), target.encode("ascii")) + self._fields
             if body is not None:
-                head += b"Content-Type: application/json\r\nContent-Length: %d\r\n" % len(body)
+                head += b"Content-Length: %d\r\n" % len(body)
             writer.write(head + b"\r\n" + (body or b""))
             return await _read_answer(reader)
         finally:

@@ -41,12 +41,18 @@ async def backend() -> asyncio.Server:
 
 @asynccontextmanager
 async def running_gateway(
-    flags: Path, *, workers: int = 2, environment: Mapping[str, str] | None = None, v2_port: int = 0
+    flags: Path,
+    *,
+    workers: int = 2,
+    environment: Mapping[str, str] | None = None,
+    v2_port: int = 0,
+    legacy_port: int = 0,
 ) -> AsyncIterator[RunningGateway]:
-    """Start `gateway serve` with this flag file and these variables, and stop it again; v2 is the test's or our own."""
+    """Start `gateway serve` with this flag file and these variables, and stop it. Ports 0: our own backends."""
     legacy, v2 = await backend(), await backend()
     urls = [f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}" for server in (legacy, v2)]
-    urls[1] = f"http://127.0.0.1:{v2_port}" if v2_port else urls[1]
+    theirs = legacy_port, v2_port
+    urls = [f"http://127.0.0.1:{port}" if port else url for url, port in zip(urls, theirs, strict=True)]
     options = ["--listen", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--legacy", urls[0], "--v2", urls[1]]
     command = [sys.executable, "-m", "gateway", "serve", *options, "--flags", str(flags), "--workers", str(workers)]
     process = await asyncio.create_subprocess_exec(

@@ -47,6 +47,8 @@ async def test_why_a_job_was_not_ended_is_told() -> None:
     async with job_list("ann") as v2:
         v2.broken["job-1"] = 409, {"code": "hand_back_unset", "detail": "V2_HAND_BACK_URL is not set."}
         assert await v2.client.hand_back("job-1") == (Ended.FAILED, "V2_HAND_BACK_URL is not set.")
+        v2.broken["job-1"] = 200, {"status": "failed", "message": "The monolith refused the import."}
+        assert await v2.client.hand_back("job-1") == (Ended.FAILED, "The monolith refused the import.")
         v2.broken["job-1"] = 500, None
         assert await v2.client.cancel("job-1") == (Ended.FAILED, "v2 answered 500")
 
