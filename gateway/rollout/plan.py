@@ -108,7 +108,7 @@ DEFAULT_RULES = (
     RuleSpec(Kind.JOBS_FAILED, Severity.GUARDRAIL, weight=0.35),
     RuleSpec(Kind.JOBS_SLOW, Severity.GUARDRAIL, weight=0.40, margin=1.4, ages=(1800.0,), ceiling=0.10),
     RuleSpec(Kind.USER_MIX, Severity.SIGNAL, weight=0.4),
-    RuleSpec(Kind.REQUESTS_SLOW, Severity.SIGNAL, weight=0.3, margin=1.5, floor=0.5),
+    RuleSpec(Kind.REQUESTS_SLOW, Severity.SIGNAL, weight=0.3, margin=1.4, floor=0.5),
     RuleSpec(Kind.JOBS_DEGRADED, Severity.SIGNAL, weight=0.3, ages=(7200.0,)),
 )
 """Guardrails share the budget so that each finds what it must in its time: see bench/guard/RESULTS.md."""
