@@ -40,6 +40,7 @@ class Database:
         place = folder / FILE
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            place.touch(mode=0o600)  # the log beside it gets the same
             self._connection = sqlite3.connect(place, _BUSY_SECONDS, isolation_level=None, check_same_thread=False)
             for pragma in _PRAGMAS:
                 self._connection.execute(f"pragma {pragma}")

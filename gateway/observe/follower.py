@@ -26,8 +26,9 @@ MAX_STARTS: Final = 1000
 MAX_SETTLED: Final = 20
 """Ends that one pass looks at; each costs seven small requests."""
 CHECK_AGAIN: Final = 300.0
-SAME_MOMENT: Final = 5.0
-"""Seconds by which the gateway's clock may be ahead of the database's."""
+CLOCKS_APART: Final = 5.0
+"""Seconds by which the gateway's clock may be ahead of the database's. A decision that only this explains is the second
+choice: usually the clocks agree, and then it is a later request."""
 DECISION_SECONDS: Final = 600.0
 """How long before its job a decision may have fallen: a waiting line, a slow upload."""
 
@@ -130,8 +131,10 @@ class Follower:
             self._ledger.start(self.pipeline, [self._begun(job, now) for job in unstarted])
 
     def _begun(self, job: Unstarted, now: float) -> Begun:
-        earliest, latest = job.accepted_at - DECISION_SECONDS, job.accepted_at + SAME_MOMENT
-        decision = self._evidence.decision(job.user, str(self.pipeline), earliest, latest)
+        began, side = job.accepted_at, str(self.pipeline)
+        decision = self._evidence.decision(job.user, side, began - DECISION_SECONDS, began)
+        if decision is None:
+            decision = self._evidence.decision(job.user, side, began, began + CLOCKS_APART)
         record = None
         if decision is not None and counts(self.pipeline, decision):
             record = start_record(self.pipeline, job.id, job.user, job.accepted_at, decision, now)

@@ -5,10 +5,11 @@ Nothing here may stop the gateway: what cannot be had is said on standard error,
 
 import asyncio
 import sys
-from collections.abc import Mapping
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
@@ -16,7 +17,8 @@ from gateway.observe.errors import EvidenceUnusable
 from gateway.observe.evidence import Evidence, Workers
 from gateway.observe.pipelines import Pipelines
 
-NO_SOURCE = "GATEWAY_SUPABASE_URL is not set"
+NO_SOURCE: Final = "GATEWAY_SUPABASE_URL is not set"
+AFTER_DEFECT: Final = 10.0
 
 
 class Source(Protocol):
@@ -52,6 +54,7 @@ class Observation:
             "gateway_evidence_dropped", "Requests that the evidence does not have.", registry=registry
         )
         self._up = Gauge("gateway_evidence_up", "1 while the evidence can be written.", registry=registry)
+        self._defects = Counter("gateway_evidence_defects", "Works that broke and began again.", registry=registry)
         self._following = Gauge("gateway_jobs_followers", "Pipelines whose jobs are to be followed.", registry=registry)
 
     async def open(self) -> None:
@@ -75,10 +78,18 @@ class Observation:
         """Collect and follow until cancelled. Never raises."""
         if self.problem is not None:
             return
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.evidence.run())
-            if self.pipelines is not None:
-                group.create_task(self.pipelines.run())
+        works = [self.evidence.run, *(self.pipelines.works() if self.pipelines else [])]
+        await asyncio.gather(*map(self._keep_up, works))
+
+    async def _keep_up(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Begin again after a defect: one of these must end neither the others nor the gateway."""
+        while True:
+            try:
+                await work()
+            except Exception:  # noqa: BLE001 -- whatever it is, it is said, counted, and tried again
+                self._defects.inc()
+                sys.stderr.write(f"evidence: a defect\n{traceback.format_exc()}")
+            await asyncio.sleep(AFTER_DEFECT)
 
     async def close(self) -> None:
         """Write what the workers left, and close files and connections. After the fleet has stopped."""

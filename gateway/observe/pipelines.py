@@ -7,8 +7,9 @@ was missed meanwhile is read then. Counterparts: gateway.observe.follower (a pas
 import asyncio
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from gateway.observe.errors import ObserveError, SourceRefused
@@ -52,11 +53,9 @@ class Pipelines:
         self.following: Mapping[Pipeline, Following] = {pipeline: Following() for pipeline in Pipeline}
         self.open: Mapping[tuple[str, JobState], int] = {}
 
-    async def run(self) -> None:
-        """Follow both for ever, each at its own pace. Never raises."""
-        async with asyncio.TaskGroup() as group:
-            for follower in self._followers:
-                group.create_task(self._follow(follower))
+    def works(self) -> list[Callable[[], Awaitable[None]]]:
+        """What follows each pipeline for ever, at its own pace."""
+        return [partial(self._follow, follower) for follower in self._followers]
 
     async def _follow(self, follower: Follower) -> None:
         while True:
@@ -81,11 +80,6 @@ class Pipelines:
         state.read_at, state.problem, state.failures = now, None, 0
         self._count(follower.pipeline, done)
         return done.behind
-
-    async def pass_over_all(self) -> None:
-        """One pass over each pipeline now, for whoever cannot wait. Never raises."""
-        for follower in self._followers:
-            await self.advance(follower)
 
     def _wait(self, state: Following) -> float:
         return min(MAX_WAIT, self._interval * 2.0 ** min(state.failures, 10))

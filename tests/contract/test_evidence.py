@@ -109,6 +109,18 @@ def ends(ops: httpx.Client, jobs: set[str]) -> dict[str, dict[str, Any]]:
         time.sleep(0.2)
 
 
+def looked_again(ops: httpx.Client) -> None:
+    """Wait until both pipelines were read once more, to the end."""
+
+    def read_at() -> list[float]:
+        return [state["read_at"] or 0.0 for state in ops.get("/ops/pipelines").json()["following"].values()]
+
+    before, deadline = read_at(), time.monotonic() + PATIENCE
+    while any(new <= old for new, old in zip(read_at(), before, strict=True)):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
 def test_both_pipelines_are_judged_alike_and_a_restart_loses_and_doubles_nothing(
     house: House, sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
@@ -125,7 +137,8 @@ def test_both_pipelines_are_judged_alike_and_a_restart_loses_and_doubles_nothing
         jobs = {user: job for user, (_, job) in started.items()}
         with gateway(layout, sandbox, "second") as ops:
             found = ends(ops, set(jobs.values()))
-            metrics = ops.get("/metrics").text
+            looked_again(ops)
+            whole, metrics = records(ops), ops.get("/metrics").text
     good_v2, good_legacy, bad = (found[jobs[user]] for user in (on_v2, on_legacy, betrayed))
     assert (good_v2["outcome"], good_v2["rule"], good_v2["failed"]) == ("complete", "all-proven", False)
     assert (good_legacy["outcome"], good_legacy["rule"], good_legacy["failed"]) == ("complete", "all-proven", False)
@@ -142,11 +155,6 @@ def test_both_pipelines_are_judged_alike_and_a_restart_loses_and_doubles_nothing
     assert good_v2["chunks"] > 0 < good_legacy["chunks"]
     assert 'gateway_jobs_ended_total{outcome="failed",pipeline="legacy"} 1.0' in metrics
     assert 'gateway_job_dollars_total{pipeline="legacy"}' not in metrics
-    with gateway(layout, sandbox, "third") as ops:
-        deadline = time.monotonic() + PATIENCE
-        while any(state["read_at"] is None for state in ops.get("/ops/pipelines").json()["following"].values()):
-            assert time.monotonic() < deadline
-        whole = records(ops)
     assert [one["seq"] for one in whole] == list(range(1, len(whole) + 1))
     kinds = sorted((one["kind"], one.get("job")) for one in whole if one.get("job") in (None, *jobs.values()))
     expected = [(kind, job) for kind in ("job", "start") for job in jobs.values()]
