@@ -17,7 +17,7 @@ SERVICES = {service["name"].removeprefix("banyan-"): service for service in BLUE
 GROUPS = {group["name"]: group["envVars"] for group in BLUEPRINT["envVarGroups"]}
 SETTINGS = {"gateway": "gateway.settings", "legacy": "legacy.main", "v2": "v2_service.settings"}
 # Used by the command of the image or of the blueprint, not by the settings.
-BY_THE_COMMAND = {"gateway": {"PORT"}, "legacy": {"PORT"}, "v2": {"GATEWAY_V2_KEY"}}
+BY_THE_COMMAND = {"gateway": {"PORT"}, "legacy": {"PORT"}, "v2": {"GATEWAY_V2_KEY", "LEGACY_ADDRESS"}}
 
 
 def environment(name: str) -> dict[str, dict[str, Any]]:
