@@ -18,7 +18,7 @@ def conversation(seed: int, number: int, sentences: int) -> dict[str, object]:
     Every `REPEATING`th repeats one sentence, so that some of its chunks are equal: they are asked about once.
     """
     told = f"The kettle of {seed} sang, the rain went on, and nobody minded. "
-    filler = (told if number % REPEATING == 0 else f"{told}That was time {index}. " for index in range(sentences))
+    filler = (told if (number + 1) % REPEATING == 0 else f"{told}That was time {index}. " for index in range(sentences))
     turns = [
         ("user", f"I prefer tea number {seed}-{number} over coffee. {''.join(filler)}"),
         ("assistant", "Noted."),
@@ -50,7 +50,7 @@ def conversation(seed: int, number: int, sentences: int) -> dict[str, object]:
 def export(seed: int, conversations: int) -> bytes:
     """A whole export; every fifth conversation is several chunks long."""
     made = [
-        conversation(seed, number, SHORT_SENTENCES if number % LONG_EVERY else LONG_SENTENCES)
+        conversation(seed, number, LONG_SENTENCES if (number + 1) % LONG_EVERY == 0 else SHORT_SENTENCES)
         for number in range(conversations)
     ]
     return json.dumps(made).encode()

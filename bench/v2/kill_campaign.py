@@ -15,10 +15,11 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import psycopg
 from rich.console import Console
 
@@ -29,15 +30,16 @@ from bench.v2.watch import LOOK_SECONDS, Watch
 from bench.v2.worker import Worker
 from sandbox.running import RunningSandbox
 
-CONVERSATIONS = 60
-FIRST_CONVERSATIONS = 3
+CONVERSATIONS = 30
+FIRST_CONVERSATIONS = 1
 CONCURRENCY = 3
 AT_ONCE = 3
 # Also shorter than a start of the jobs and longer than most steps.
 LIFE_SECONDS = (0.05, 3.0)
 ENDED = ("complete", "degraded", "failed", "cancelled", "handed_back")
 TELLING = ("complete", "degraded")
-JOB_SECONDS = 300.0
+JOB_SECONDS = 600.0
+ATTEMPTS = 5
 MODEL_LATENCY_MS = 40
 EMBEDDING_LATENCY_MS = 3
 
@@ -126,13 +128,15 @@ class Campaign:
     def _begin(self, seed: int, user: str, conversations: int) -> str:
         path = f"user-imports/{user}/{conversations}.json"
         self._sandbox.upload(path, export(seed, conversations))
-        answer = self._worker.http.post("/process-full", json={"user_id": user, "storage_path": path})
+        wanted = {"user_id": user, "storage_path": path}
+        # Again after a lost answer, it joins the run that there is.
+        answer = steadily(lambda: self._worker.http.post("/process-full", json=wanted))
         answer.raise_for_status()
         job: str = answer.json()["job_id"]
         return job
 
     def _job(self, job: str) -> dict[str, object]:
-        found: dict[str, object] = self._worker.http.get(f"/jobs/{job}").json()
+        found: dict[str, object] = steadily(lambda: self._worker.http.get(f"/jobs/{job}")).json()
         return found
 
     def _ended(self, job: str) -> dict[str, object]:
@@ -180,6 +184,16 @@ def is_over(job: Mapping[str, object]) -> bool:
     """Whether nothing more will happen: a complete import has also told the web app, or given up on it."""
     told = job["callback_outcome"] not in (None, "sending")
     return job["status"] in ENDED and (told or job["status"] not in TELLING)
+
+
+def steadily(ask: Callable[[], httpx.Response]) -> httpx.Response:
+    """An answer, even if a connection that had been idle is closed at the moment it is used."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return ask()
+        except httpx.TransportError:
+            time.sleep(LOOK_SECONDS)
+    return ask()
 
 
 def campaign(kills: int, seed: int, minutes: float, folder: Path, console: Console) -> Report:

@@ -31,11 +31,11 @@ KILLS = """Users who already have chunks import a larger export, three at once, 
 more, for another user and undisturbed: its **twin**. A meter stands between the service and the models and writes down
 every answer, and whether the asker was still alive to take it; another connection looks at the users' chunks fifty
 times a second. Bills are compared import by import and step by step."""
-MEMORY = """Exports as large users have them: conversations of 250 kB, of which a few kilobytes are talk and the rest is
-what tools wrote, edits and hidden messages. A new service for each row; three model calls at once. Memory is the
-process's resident set: its peak is the kernel's own (VmHWM). /health is asked up to twenty times a second meanwhile,
-in turn with a process that does nothing else: its column is what the machine itself makes everybody wait (see the load
-average: two processors)."""
+MEMORY = """Exports as large users have them: conversations of a megabyte, of which a few kilobytes are talk and the
+rest is what tools wrote, edits and hidden messages. A new service for each row; three model calls at once. Memory is
+the process's resident set: its peak is the kernel's own (VmHWM). /health is asked up to twenty times a second
+meanwhile, in turn with a process that does nothing else: its column is what the machine itself makes everybody wait
+(see the load average: two processors)."""
 PARSING = """Nearly every byte is talk on the active path. Processor time of a process that does nothing else."""
 RATE = """The sandbox lets so many questions pass in a minute (a bucket that is full at the beginning) and answers the
 others with 429. Timed at the meter from the first question about a chunk to the last answer."""

@@ -16,8 +16,8 @@ from sandbox.running import RunningSandbox
 
 MB = 1_000_000
 CONCURRENCY = 3
-CONVERSATION_BYTES = 250_000
-"""A conversation of a large real export: a few kilobytes of talk, the rest what tools wrote."""
+CONVERSATION_BYTES = 1_000_000
+"""As in the largest real export known: 1.8 GB, 925 conversations, 2,111 chunks. The rest is what tools wrote."""
 POLL_SECONDS = 0.25
 RUN_SECONDS = 5400.0
 ENDED = ("complete", "degraded", "failed", "cancelled", "handed_back")
