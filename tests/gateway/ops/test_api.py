@@ -10,6 +10,7 @@ from gateway.ops.access import OpsAccess
 from gateway.ops.api import create_ops_app
 from gateway.ops.controls import FileControls
 from gateway.ops.front import Behind, OpsFront
+from gateway.proxy.pinning import Listed
 from tests.gateway.ops.documents import FLAG, flag_file, stored
 from tests.gateway.ops.fleet import StandInFleet
 
@@ -130,6 +131,31 @@ async def test_a_broken_flag_file_is_a_problem_with_all_its_reasons(ops: httpx.A
     answer = await ops.put(PERCENTAGE, json={"percentage": 1})
     assert answer.status_code == 400
     assert len(answer.json()["problems"]) == 2
+
+
+async def test_explain_knows_whom_the_workers_keep_on_v2(ops: httpx.AsyncClient, fleet: StandInFleet) -> None:
+    await fleet.pin(Listed(1, 0.0, ("user-42",)))
+    found = (await ops.get("/ops/explain/user-42")).json()
+    assert (found["backend"], found["reason"], found["pinned"]) == ("v2", "pinned", True)
+    other = (await ops.post("/ops/explain", json={"user_id": "user-43"})).json()
+    assert (other["reason"], other["pinned"]) == ("percentage-out", False)
+
+
+async def test_a_rollback_without_a_known_v2_still_sets_the_flag(ops: httpx.AsyncClient, path: Path) -> None:
+    answer = await ops.post(f"/ops/flags/{FLAG}/rollback", json={"why": "errors", "who": "ann"})
+    found = answer.json()
+    assert (answer.status_code, found["mode"], found["to"], found["running"]) == (200, "drain", 0, None)
+    assert stored(path) == (2, "0")
+    hard = (await ops.post(f"/ops/flags/{FLAG}/rollback", json={"mode": "hard", "hand_back": True})).json()
+    assert (hard["complete"], hard["stranded"]) == (False, None)
+
+
+@pytest.mark.parametrize("body", [{"mode": "soft"}, {"hand_back": "yes"}, {"percentage": 0}])
+async def test_a_rollback_that_nobody_can_mean_changes_nothing(
+    ops: httpx.AsyncClient, path: Path, body: dict[str, object]
+) -> None:
+    assert (await ops.post(f"/ops/flags/{FLAG}/rollback", json=body)).status_code == 422
+    assert stored(path) == (1, "10")
 
 
 async def test_a_body_that_a_form_could_send_is_refused(ops: httpx.AsyncClient, path: Path) -> None:
