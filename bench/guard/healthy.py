@@ -1,8 +1,9 @@
 """48 hours of a v2 that does no harm, minute by minute: how often each rule rolls back or holds all the same.
 
 Given that nobody is harmed, which cohort an event falls into is a toss with chance q, so counts of a minute are drawn
-as such; durations are drawn as categories, for the same reason. Looking once a minute instead of once a second misses
-peaks inside a minute; the bound of Ville's inequality covers every look, and `each_second` tries it.
+as such; durations are drawn as categories, for the same reason. Requests are drawn and looked at once a minute, jobs
+each five minutes. Looking more often would also see the peaks in between; the bound of Ville's inequality covers every
+look, and `each_second` tries it.
 """
 
 from dataclasses import dataclass
@@ -23,13 +24,16 @@ SIGNALS = (Kind.USER_MIX, Kind.REQUESTS_SLOW, Kind.JOBS_DEGRADED)
 
 REQUESTS, ERRORS = 1000, 0.005
 JOBS_PER_HOUR, JOB_FAILURES, JOBS_DEGRADED = 400, 0.02, 0.05
+JOBS_EVERY = 5
+"""Minutes."""
+
 EARLY = 0.85
 """Share of job failures that have happened within the first of the two ages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """What is drawn each minute, per cohort or per category."""
+    """What is drawn each minute (requests) or each five (jobs), per cohort or per category."""
 
     requests: tuple[Draw, Draw]
     early: tuple[Draw, Draw]
@@ -60,20 +64,24 @@ class Run:
                 for bet in (self._requests, self._early, self._late, self._slow):
                     bet.next_block()
             here, there = draws.requests[0](), draws.requests[1]()
-            fired |= self._guardrails(here, there)
+            self._requests.add(here, there)
+            if minute % JOBS_EVERY == 0:
+                self._jobs()
+            fired |= self._fired()
             for peer in peers:
                 if peer.name not in gone and peer.minute(v2, here, control, there):
                     gone[peer.name] = minute + 1
         return fired, gone
 
-    def _guardrails(self, here: int, there: int) -> set[Kind]:
+    def _jobs(self) -> None:
         draws = self._minute
-        self._requests.add(here, there)
         early = draws.early[0](), draws.early[1]()
         self._early.add(*early)
         self._late.add(early[0] + draws.late[0](), early[1] + draws.late[1]())
         for category, (v2, control) in enumerate(draws.slow):
             self._slow.add(v2(), control(), category)
+
+    def _fired(self) -> set[Kind]:
         capital = {
             Kind.REQUESTS_FAILED: self._requests.capital,
             Kind.JOBS_FAILED: (self._early.capital + self._late.capital) / 2,
@@ -83,8 +91,8 @@ class Run:
 
 
 def _minute(rng: Random, q: float) -> Minute:
-    per_minute = JOBS_PER_HOUR / 60
-    failing = per_minute * JOB_FAILURES
+    jobs = JOBS_PER_HOUR / 60 * JOBS_EVERY
+    failing = jobs * JOB_FAILURES
     edges = (0.0, *JOB_QUANTILES, 1.0)
     shares = [high - low for low, high in pairwise(edges)]
     v2 = round(REQUESTS * q)
@@ -92,7 +100,7 @@ def _minute(rng: Random, q: float) -> Minute:
         (binomial(rng, v2, ERRORS), binomial(rng, REQUESTS - v2, ERRORS)),
         (poisson(rng, failing * EARLY * q), poisson(rng, failing * EARLY * (1 - q))),
         (poisson(rng, failing * (1 - EARLY) * q), poisson(rng, failing * (1 - EARLY) * (1 - q))),
-        tuple((poisson(rng, per_minute * s * q), poisson(rng, per_minute * s * (1 - q))) for s in shares),
+        tuple((poisson(rng, jobs * s * q), poisson(rng, jobs * s * (1 - q))) for s in shares),
     )
 
 

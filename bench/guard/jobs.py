@@ -1,5 +1,6 @@
 """Jobs one by one through the real judge: failures and doubled durations, found after how many hours and jobs of v2."""
 
+import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import exp
@@ -56,20 +57,22 @@ def detection(rng: Random, jobs: Jobs) -> Found | None:
 
 
 def _stream(rng: Random, jobs: Jobs) -> Iterator[tuple[float, Record]]:
-    """Starts and ends, in order of time."""
+    """Starts and ends, in order of time, made as they are asked for."""
     pause = 3600 * PERCENTAGE / 100 / V2_JOBS_PER_HOUR
-    at = SETTLING
-    events: list[tuple[float, Record]] = []
+    at, number = SETTLING, 0
+    running: list[tuple[float, int, JobOutcome]] = []
     while (at := at + rng.expovariate(1 / pause)) < jobs.hours * 3600:
-        bucket = rng.randint(1, 100)
+        while running and running[0][0] <= at:
+            ended_at, _, outcome = heapq.heappop(running)
+            yield ended_at, outcome
+        bucket = int(rng.random() * 100) + 1
         backend = Backend.V2 if bucket <= PERCENTAGE else Backend.LEGACY
         v2 = backend is Backend.V2
         seconds = MEDIAN_SECONDS * exp(rng.gauss(0, jobs.spread)) * (jobs.times_as_slow if v2 else 1.0)
         failed = rng.random() < (jobs.failing if v2 else LEGACY_FAILING)
         seconds *= rng.random() if failed else 1.0
-        user = str(len(events))
-        decided = (at, user, bucket, PERCENTAGE, backend, user, at)
-        events.append((at, JobStart(0, *decided)))
-        ended = (at + seconds, *decided[1:])
-        events.append((at + seconds, JobOutcome(0, *ended, seconds, failed, False, False)))
-    return iter(sorted(events, key=lambda event: event[0]))
+        number += 1
+        decided = (str(number), bucket, PERCENTAGE, backend, str(number), at)
+        yield at, JobStart(0, at, *decided)
+        ended_at = at + seconds
+        heapq.heappush(running, (ended_at, number, JobOutcome(0, ended_at, *decided, seconds, failed, False, False)))

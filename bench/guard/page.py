@@ -60,9 +60,10 @@ def _healthy(outcome: Outcome) -> str:
         + ", ".join(f"{name} {share:.2%}" for name, share in outcome.held().items())
         + ".",
         "",
-        "Counts were drawn once a minute. Every rule of the guard is a capital that starts at 1 and, while v2 does no",
-        "harm, is not expected to grow; the chance that it *ever* reaches 1/alpha is at most alpha, whenever somebody",
-        "looks (Ville's inequality). So looking each second cannot add to the bound, only use more of it.",
+        "Requests were drawn once a minute, jobs each five minutes. Every rule of the guard is a capital that starts",
+        "at 1 and, while v2 does no harm, is not expected to grow; that it *ever* reaches 1/alpha has a chance of at most",
+        "alpha, whenever somebody looks (Ville's inequality). So looking each second cannot add to the bound, only use",
+        "more of it.",
         "",
     ]
     return "\n".join(lines)

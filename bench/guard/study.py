@@ -18,12 +18,12 @@ LATE = 20 * 60
 """Minutes of good behaviour before v2 breaks, in the late scenario."""
 
 NOT_FOUND = float("inf")
-CHUNK = 250
+CHUNK = 100
 
-FEWER_RUNS = 2000
+FEWER_RUNS = 1000
 """Runs of what no target asks for: signals, a late break, other spreads."""
 
-FINE_RUNS, FINE_HOURS, FINE_PER_MINUTE = 200, 8.0, 100
+FINE_RUNS, FINE_HOURS, FINE_PER_MINUTE = 100, 8.0, 100
 
 JOB_SCENARIOS = {
     "failures 2 % -> 10 %": jobs.Jobs(failing=0.10),
@@ -144,13 +144,16 @@ class Outcome:
 
 def study(runs: int, processes: int, tell: Callable[[str], None]) -> Outcome:
     """Run everything."""
-    outcome = Outcome(runs)
+    outcome, plan = Outcome(runs), scenarios(runs)
     with ProcessPoolExecutor(processes) as pool:
-        waiting = [
-            pool.submit(_chunk, scenario, first, min(first + CHUNK, count))
-            for scenario, count in scenarios(runs).items()
+        chunks = [
+            (scenario, first, min(first + CHUNK, count))
+            for scenario, count in plan.items()
             for first in range(0, count, CHUNK)
         ]
+        # All scenarios advance together, so that a study which is stopped has the same share of each.
+        chunks.sort(key=lambda chunk: chunk[1] / plan[chunk[0]])
+        waiting = [pool.submit(_chunk, *chunk) for chunk in chunks]
         for done, one in enumerate(as_completed(waiting), 1):
             scenario, results = one.result()
             outcome.results.setdefault(scenario, []).extend(results)
