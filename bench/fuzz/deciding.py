@@ -25,8 +25,7 @@ class Rule:
 
 def backend_of(request: Request, rule: Rule) -> str | None:
     """The backend that has to see the request; None where readers may differ in good faith."""
-    path = request.target.partition(b"?")[0]
-    if request.method != b"POST" or unquote_to_bytes(path) != rule.path:
+    if not is_flagged(request, rule):
         return "legacy"
     whole = len(request.body) <= PREFIX
     try:
@@ -38,6 +37,11 @@ def backend_of(request: Request, rule: Rule) -> str | None:
     if not whole and b"user_id" in _rest(request.body[:PREFIX]):
         return None  # cut off somewhere in or behind the last id
     return "v2" if _is_in(members.get("user_id"), rule) else "legacy"
+
+
+def is_flagged(request: Request, rule: Rule) -> bool:
+    """Whether the flag decides about this request."""
+    return request.method == b"POST" and unquote_to_bytes(request.target.partition(b"?")[0]) == rule.path
 
 
 def _is_in(user_id: object, rule: Rule) -> bool:

@@ -53,6 +53,7 @@ PROTECTED: Final = frozenset(
     b"x-forwarded-for x-forwarded-host x-forwarded-proto".split()
 )
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~+/=:-]{1,128}")
+_SOME = re.compile(rb".+", re.DOTALL)
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -70,14 +71,17 @@ def _names_a_sender(key: bytes) -> bool:
     return plain in REPLACED_IN_REQUESTS or plain.startswith(b"x-forwarded-")
 
 
-def sent(request: Request, *, continued: bool = False) -> list[Pair]:
+def sent(request: Request, *, continued: bool = False, flagged: bool = False) -> list[Pair]:
     """The fields of a client's request that must reach the origin, in order.
 
     `continued` says that the gateway answered the expectation itself, as it must to see the body of a flagged request:
-    then the expectation is met and does not travel on (RFC 9110 10.1.1).
+    then the expectation is met and does not travel on (RFC 9110 10.1.1). A `flagged` request has one Idempotency-Key.
     """
     nominated = _nominated(request.fields)
     once = {b"x-request-id": _REQUEST_ID, b"traceparent": _TRACEPARENT}
+    if flagged:
+        once[b"idempotency-key"] = _SOME
+    names = set(once)
     kept: list[Pair] = []
     for name, value in request.fields:
         key = name.lower()
@@ -87,15 +91,15 @@ def sent(request: Request, *, continued: bool = False) -> list[Pair]:
             if once[key].fullmatch(value) is None:
                 continue
             del once[key]
-        elif key in (b"x-request-id", b"traceparent") or (key == b"expect" and (continued or not request.minor)):
+        elif key in names or (key == b"expect" and (continued or not request.minor)):
             continue
         kept.append((name, request.authority or value if key == b"host" else value))
     return kept
 
 
-def arrived(request: Request, client: Request) -> list[Pair]:
+def arrived(request: Request, client: Request, *, flagged: bool = False) -> list[Pair]:
     """The fields of the request at the origin, without those that the gateway may have added to the `client`'s."""
-    wanted = [name.lower() for name, _ in sent(client)]
+    wanted = [name.lower() for name, _ in sent(client, flagged=flagged)]
     kept: list[Pair] = []
     for name, value in request.fields:
         key = name.lower()

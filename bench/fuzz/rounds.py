@@ -56,7 +56,7 @@ async def fuzz_imports(port: int, legacy: Origin, v2: Origin, rule: Rule, count:
         legacy.forget()
         v2.broken.clear()
         client = await _send(port, stream.data, dice)
-        verdict = "nobody ended the connection" if client is None else judge_requests(stream, legacy.seen, client)
+        verdict = "nobody ended the connection" if client is None else judge_requests(stream, legacy.seen, client, rule)
         if broken := legacy.broken + v2.broken:
             verdict = f"a backend got what is no request: {broken[0][0]}"
         verdict = verdict or judge_backends(legacy.seen, legacy.seen_by, rule)

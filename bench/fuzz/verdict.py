@@ -6,7 +6,7 @@ nor end an answer cleanly that is not whole, nor give an answer to another reque
 
 from dataclasses import dataclass, field
 
-from bench.fuzz.deciding import Rule, backend_of
+from bench.fuzz.deciding import Rule, backend_of, is_flagged
 from bench.fuzz.grammar import Stream
 from bench.fuzz.hops import answered, arrived, received, sent
 from bench.fuzz.origin import digest
@@ -35,7 +35,7 @@ class Tally:
     findings: list[Finding] = field(default_factory=list)
 
 
-def judge_requests(stream: Stream, seen: list[Request], client: bytes) -> str | None:
+def judge_requests(stream: Stream, seen: list[Request], client: bytes, rule: Rule | None = None) -> str | None:
     """None, or what went wrong with a stream of requests; `client` is everything that came back."""
     wanted = read_requests(stream.data)
     if stream.intact and len(wanted) != stream.count:
@@ -48,7 +48,8 @@ def judge_requests(stream: Stream, seen: list[Request], client: bytes) -> str | 
         if (there.method, there.target, there.body) != (here.method, here.target, here.body):
             return "the origin saw another request than the one that was sent"
         continued = b"HTTP/1.1 100 " in client and not there.values(b"expect")
-        if arrived(there, here) != sent(here, continued=continued):
+        flagged = rule is not None and is_flagged(here, rule)
+        if arrived(there, here, flagged=flagged) != sent(here, continued=continued, flagged=flagged):
             return "the origin saw other fields than those that were sent"
         if not set(there.trailers) <= set(here.trailers):
             return "the origin saw other trailers than those that were sent"

@@ -1,5 +1,6 @@
 """A short, repeatable run of bench.fuzz, and the proof that its verdicts can be bad."""
 
+import asyncio
 import dataclasses
 from pathlib import Path
 
@@ -84,6 +85,27 @@ def test_each_kind_of_confusion_of_requests_is_found() -> None:
     )
     assert judge_requests(both, [one, two], right + echo(one)) == "more answers than requests"
     assert judge_requests(both, [one, two], right + b"rest") == "what follows the answers is no answer"
+
+
+def test_of_two_idempotency_keys_a_flagged_request_keeps_the_first() -> None:
+    head = b"POST /flagged HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nIdempotency-Key: 1\r\n"
+    two, one = read_requests(head + b"Idempotency-Key: 2\r\n\r\n" + head + b"\r\n")
+    stream = Stream(head + b"Idempotency-Key: 2\r\n\r\n", 1)
+    assert judge_requests(stream, [one], echo(one), FLAGGED) is None
+    for rule in (None, Rule(b"/other", "f", 50)):
+        assert judge_requests(stream, [one], echo(one), rule) == "the origin saw other fields than those that were sent"
+        assert judge_requests(stream, [two], echo(two), rule) is None
+
+
+async def test_what_the_gateway_asks_for_itself_is_no_clients_request() -> None:
+    question = b"GET /jobs?status=running&limit=500 HTTP/1.1\r\nHost: a\r\n"
+    async with Origin().running() as origin:
+        reader, writer = await asyncio.open_connection("127.0.0.1", origin.port)
+        writer.write(question + b"\r\n" + question + b"Via: 1.1 banyan\r\n\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 404")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        writer.close()
+    assert len(origin.seen) == 1
 
 
 def test_each_kind_of_confusion_of_answers_is_found() -> None:
