@@ -18,6 +18,7 @@ from gateway.ops.session import Exit, Session
 from gateway.ops.settings import RolloutSettings
 from gateway.proxy.address import client_tls, parse_upstream
 from gateway.proxy.question import Questions
+from gateway.rollout import plan_commands
 
 EPILOG = """Exit codes: 0 done; 1 refused, nothing was changed; 2 wrong usage; 3 the flags cannot be read or the ops API
 cannot be reached; 4 somebody else changed the flags first; 5 done, but not in the journal; 6 rolled back, but
@@ -26,6 +27,7 @@ not all jobs could be ended as asked."""
 app = typer.Typer(no_args_is_help=True, epilog=EPILOG, rich_markup_mode=None)
 app.add_typer(question_commands.commands)
 app.add_typer(change_commands.commands)
+app.add_typer(plan_commands.commands)
 
 
 def _described(name: str) -> str:
