@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -163,6 +164,8 @@ def migrate(
 
 def main() -> None:
     """Console script `v2`."""
+    # Checkpoints and exports on disk are people's text: nobody else on the machine may read them.
+    os.umask(0o077)
     app()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,8 +9,8 @@ from typing import Protocol
 from v2_service.adapters.runs import Claim, Request, Run
 from v2_service.errors import HandBackRefused, KeyClosed, KeyInvalid, KeyReused, RetryRefused, RunUnknown, ServiceFailed
 from v2_service.jobs.services import Services
+from v2_service.json_pieces import encode
 from v2_service.paths import StoragePath, storage_path, user_id
-from v2_service.text import storable_json
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 RETRY_REFUSALS = {
@@ -25,6 +24,9 @@ STOPPABLE = ("accepted", "running")
 # The monolith reads plain JSON alone.
 PACKED = (".zip", ".gz")
 COHORT = re.compile(r"[\w.:-]{1,64}")
+
+
+Conversations = list[dict[str, object]]
 
 
 class Queue(Protocol):
@@ -49,7 +51,7 @@ class Wanted:
 
     user_id: str
     storage_path: str | None = None
-    conversations: list[dict[str, object]] | None = None
+    conversations: Conversations | None = None
     conversation_count: int | None = None
     message_count: int | None = None
     idempotency_key: str | None = None
@@ -70,7 +72,7 @@ class Desk:
         KeyClosed, UserUnknown, StoreUnavailable, StoreRefused.
         """
         user = user_id(wanted.user_id)
-        path, content = self._source(wanted, user, name)
+        path, inline = self._source(wanted, user, name)
         request = Request(
             user_id=user,
             storage_path=str(path) if path else None,
@@ -87,8 +89,8 @@ class Desk:
         if claim.verdict == "legacy":
             self._services.metrics.joined.inc()
             return claim
-        if claim.accepted and path is not None and content is not None:
-            await self._store(claim, path, content)
+        if claim.accepted and path is not None and inline:
+            await self._store(claim, path, inline)
         # Also for a joined run: whoever claimed it may have died before handing it over.
         await self._queue.submit(claim.run_id)
         if claim.accepted:
@@ -141,19 +143,18 @@ class Desk:
                 "hand_back_unreadable", "The former service cannot read packed exports. The job goes on here."
             )
 
-    def _source(self, wanted: Wanted, user: str, name: str) -> tuple[StoragePath | None, bytes | None]:
+    def _source(self, wanted: Wanted, user: str, name: str) -> tuple[StoragePath | None, Conversations | None]:
         """Where the export is, or is to be stored with which content; neither for a refresh. A path wins."""
         buckets = self._services.settings.buckets
         if wanted.storage_path:
             return storage_path(wanted.storage_path, user, buckets), None
         if wanted.conversations:
-            content = json.dumps(storable_json(wanted.conversations), ensure_ascii=False).encode()
-            return StoragePath(buckets[0], f"{user}/inline-{name}.json"), content
+            return StoragePath(buckets[0], f"{user}/inline-{name}.json"), wanted.conversations
         return None, None
 
-    async def _store(self, claim: Claim, path: StoragePath, content: bytes) -> None:
+    async def _store(self, claim: Claim, path: StoragePath, conversations: Conversations) -> None:
         try:
-            await self._services.storage.upload(path, content)
+            await self._services.storage.upload(path, await encode(conversations))
         except ServiceFailed:
             # The caller will hear of the failure and send again, perhaps with the same key: nothing was accepted.
             await self._services.runs.forget(claim.run_id)

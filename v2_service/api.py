@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 
 from v2_service.accept import Desk, Wanted
 from v2_service.adapters.runs import Run
+from v2_service.bodies import PatientRoute
 from v2_service.erasure import Workshop
 from v2_service.errors import RunUnknown, ServiceFailed
 from v2_service.events import Audience, Rhythm, follow
@@ -22,7 +23,7 @@ from v2_service.health import Health
 from v2_service.jobs.services import Services
 from v2_service.observe import say
 
-router = APIRouter()
+router = APIRouter(route_class=PatientRoute)
 UUID_FORM = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 READY_SECONDS = 5.0
 STARTED = "Import started: profile first, then memory → facts → sections."

@@ -10,17 +10,18 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from v2_service.accept import Desk
 from v2_service.access import ServiceKeys
 from v2_service.api import App, router
+from v2_service.bodies import BodyLimit
 from v2_service.deep_health import look_round
-from v2_service.errors import BodyTooLarge, RequestRefused, ServiceFailed, SettingsInvalid
+from v2_service.errors import RequestRefused, ServiceFailed, SettingsInvalid
 from v2_service.health import Health, import_problems
 from v2_service.jobs.runtime import Jobs, running_jobs
 from v2_service.jobs.services import PIPELINE_VERSION, open_services
 from v2_service.leaving import Leaving
+from v2_service.loop_lag import watch_lag
 from v2_service.operations import router as operations
 from v2_service.overview import router as overview
 from v2_service.settings import Settings
@@ -39,12 +40,16 @@ def create_app(settings: Settings, leaving: Leaving | None = None) -> FastAPI:
             raise SettingsInvalid(f"processors that do not import: {broken}")
         async with open_services(settings) as services, running_jobs(services, leaving) as jobs:
             app.state.v2 = App(services, Desk(services, jobs), _health(settings, jobs), jobs)
-            looking = asyncio.create_task(look_round(services), name="v2-look-round")
+            beside = [
+                asyncio.create_task(look_round(services), name="v2-look-round"),
+                asyncio.create_task(watch_lag(services.metrics.loop_lag.set), name="v2-loop-lag"),
+            ]
             try:
                 yield
             finally:
-                looking.cancel()
-                await asyncio.gather(looking, return_exceptions=True)
+                for task in beside:
+                    task.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
 
     app = FastAPI(title="SoulPrint v2", version=PIPELINE_VERSION, lifespan=lifespan)
     app.include_router(overview)
@@ -78,48 +83,3 @@ async def _failed(_: Request, error: Exception) -> JSONResponse:
     """A dependency failed before anything was accepted: never a success, and worth another try."""
     assert isinstance(error, ServiceFailed)
     return JSONResponse({"detail": error.sentence}, status_code=503, headers={"Retry-After": RETRY_LATER_SECONDS})
-
-
-class BodyLimit:
-    """Refuses bodies beyond the limit: at once when announced, otherwise as soon as they pass it."""
-
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
-        self._app = app
-        self._max_bytes = max_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > self._max_bytes:
-            await self._refuse(scope, receive, send)
-            return
-        seen = 0
-        refused = False
-
-        async def counted() -> Message:
-            nonlocal seen, refused
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > self._max_bytes:
-                refused = True
-                # The framework takes this for a broken body and answers 400, which `guarded` replaces.
-                raise BodyTooLarge(self._sentence)
-            return message
-
-        async def guarded(message: Message) -> None:
-            if not refused:
-                await send(message)
-
-        await self._app(scope, counted, guarded)
-        if refused:
-            await self._refuse(scope, receive, send)
-
-    @property
-    def _sentence(self) -> str:
-        return f"The request body is larger than {self._max_bytes} bytes."
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = JSONResponse({"detail": self._sentence}, status_code=BodyTooLarge.status)
-        await answer(scope, receive, send)

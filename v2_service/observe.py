@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from v2_service.contract import ModelReply
 
@@ -25,6 +25,11 @@ class Metrics:
 
     def __init__(self, build: str, version: str) -> None:
         registry = self.registry = CollectorRegistry()
+        # process_cpu_seconds_total, process_resident_memory_bytes and their kin (S-67).
+        ProcessCollector(registry=registry)
+        self.loop_lag = Gauge(
+            "v2_event_loop_lag_seconds", "Longest wait of the event loop in the last 15 s.", registry=registry
+        )
         self.accepted = Counter("v2_runs_accepted", "Runs accepted, by kind.", ["kind"], registry=registry)
         self.joined = Counter("v2_runs_joined", "Requests that were answered with a running run.", registry=registry)
         self.finished = Counter("v2_runs_finished", "Runs that ended, by status.", ["status"], registry=registry)

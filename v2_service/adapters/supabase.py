@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 import httpx
 
 from v2_service.contract import JsonValue
 from v2_service.errors import Overtaken, ServiceFailed, StaleRun, StoreRefused, StoreUnavailable, UserUnknown
+from v2_service.json_pieces import encode
 from v2_service.settings import Settings
-from v2_service.text import storable_json
 
 POOL = httpx.Limits(max_connections=40, max_keepalive_connections=20)
 CONNECT_SECONDS = 10.0
@@ -56,7 +55,7 @@ class Rest:
         return await self._send(
             "POST",
             f"/rest/v1/rpc/{function}",
-            content=json.dumps(storable_json(arguments)).encode(),
+            content=await encode(arguments),
             headers={"Content-Type": "application/json"},
         )
 
@@ -73,7 +72,7 @@ class Rest:
             "POST",
             f"/rest/v1/{table}",
             params={"on_conflict": on_conflict},
-            content=json.dumps(storable_json(row)).encode(),
+            content=await encode(row),
             headers={"Content-Type": "application/json", "Prefer": "return=minimal,resolution=ignore-duplicates"},
         )
 

@@ -15,6 +15,7 @@ from v2_service.jobs.first_steps import sampled
 from v2_service.jobs.session import Session
 from v2_service.processors import (
     REGENERATION_SAMPLING,
+    Batch,
     DropReport,
     Facts,
     Memory,
@@ -85,30 +86,36 @@ async def extract(session: Session, start: int, batch: int, total: int, at: date
 
 async def merge(session: Session, batches: Sequence[JsonObject]) -> JsonObject:
     """All facts of this import, merged with those of the last one (S-31)."""
-    records = [facts_in(batch) for batch in batches]
     earlier = await session.services.runs.latest_facts(session.lease.user_id)
-    before = Facts.from_json(earlier) if earlier else None
-    merged = await asyncio.to_thread(consolidate, records, before)
-    return {"facts": merged.to_json(), "merged_with_earlier": before is not None}
+
+    def merged() -> JsonObject:
+        before = Facts.from_json(earlier) if earlier else None
+        return consolidate([facts_in(batch) for batch in batches], before).to_json()
+
+    return {"facts": await asyncio.to_thread(merged), "merged_with_earlier": bool(earlier)}
 
 
 async def reduce_facts(session: Session, merged: JsonObject) -> JsonObject:
-    """The facts, shortened round by round until they fit, then cut."""
-    reduction = Reduction(facts_in(merged))
+    """The facts, shortened round by round until they fit, then cut. Tens of thousands are worked on in threads."""
+    reduction = await asyncio.to_thread(lambda: Reduction(facts_in(merged)))
     places = asyncio.Semaphore(session.services.settings.extraction_concurrency)
 
     async def ask(request: ModelRequest) -> ModelReply:
         async with places:
             return await session.models.complete(request)
 
-    while batches := plan_round(reduction, REDUCTION):
+    while batches := await asyncio.to_thread(plan_round, reduction, REDUCTION):
         requests = [reduction_request(batch, REDUCTION) for batch in batches]
         await also_in_batches(session, Step.REDUCE, requests)
         replies = await all_of(ask(request) for request in requests)
-        reduced = [accept_reduction(batch, reply) for batch, reply in zip(batches, replies, strict=True)]
-        reduction = combine_round(reduction, reduced, REDUCTION)
-    facts = cut_to_budget(reduction.facts, REDUCTION)
-    return {"facts": facts.to_json(), "rounds": reduction.rounds}
+        reduction = await asyncio.to_thread(_after_round, reduction, batches, replies)
+    facts = await asyncio.to_thread(lambda: cut_to_budget(reduction.facts, REDUCTION).to_json())
+    return {"facts": facts, "rounds": reduction.rounds}
+
+
+def _after_round(reduction: Reduction, batches: Sequence[Batch], replies: Sequence[ModelReply]) -> Reduction:
+    reduced = [accept_reduction(batch, reply) for batch, reply in zip(batches, replies, strict=True)]
+    return combine_round(reduction, reduced, REDUCTION)
 
 
 async def make_memory(session: Session, reduced: JsonObject) -> JsonObject:
@@ -135,7 +142,8 @@ async def written_memory(session: Session, facts: Facts) -> Memory:
 async def save_memory(session: Session, memory: JsonObject, merged: JsonObject) -> JsonObject:
     """MEMORY on the profile, before the sections."""
     services = session.services
-    patch = profile.memory(str(memory["markdown"]), memory_log(facts_in(merged)), services.now())
+    log = await asyncio.to_thread(lambda: memory_log(facts_in(merged)))
+    patch = profile.memory(str(memory["markdown"]), log, services.now())
     await services.runs.write_profile(session.lease, patch)
     return {}
 
@@ -167,7 +175,7 @@ async def save_sections(
     sections = Sections.from_json(as_object(made["sections"] or quick["sections"]))
     lines = memory["lines"]
     written = Memory(str(memory["markdown"]), lines if isinstance(lines, int) else 0)
-    columns = legacy_profile(sections, written, facts_in(merged))
+    columns = await asyncio.to_thread(lambda: legacy_profile(sections, written, facts_in(merged)))
     await session.services.runs.write_profile(session.lease, profile.final(columns, session.services.now()))
     return {"soulprint_text": columns["soulprint_text"]}
 

@@ -39,6 +39,8 @@ ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 MAX_WORKFLOWS = 5 + MAX_RETRIES
 CLEARED_AT_ONCE = 100
 ENDING_SECONDS = 10.0
+# Checkpoints and exports hold people's text.
+OWNER_ONLY = 0o700
 # A wait notices the end of the process after so long.
 PAUSE_SECONDS = 0.5
 # Longer than any import; a run that is resumed later fetches its export again.
@@ -291,7 +293,10 @@ async def running_jobs(
     """
     global _active
     settings = services.settings
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    settings.state_dir.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
+    with contextlib.suppress(PermissionError):
+        # Of an older version, or made by somebody else; a folder of another owner is that owner's to close.
+        settings.state_dir.chmod(OWNER_ONLY)
     config = DBOSConfig(
         name="v2-service",
         system_database_url=settings.checkpoints_url,

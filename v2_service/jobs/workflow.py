@@ -107,6 +107,9 @@ async def steps(session: Session) -> str:
 
 async def full_pass(session: Session, done: Results, size: int, medium: int, at: datetime) -> None:
     """Facts, MEMORY and final sections."""
+    settings = session.services.settings
+    fields = {"run_id": session.lease.run_id, "chunks": medium, "concurrency": settings.extraction_concurrency}
+    say("extraction begins", fields)
     # Not for its result: what batches answer is kept, so the extraction below asks only what is left.
     await session.step(Step.EXTRACT, lambda: answer_in_batches(session, medium, at), part=":batches")
     batches: list[JsonObject] = []
@@ -119,7 +122,7 @@ async def full_pass(session: Session, done: Results, size: int, medium: int, at:
     done["extract"] = {
         "characters": sum(count(batch, "characters") for batch in batches),
         "unread": sum(count(batch, "unread") for batch in batches),
-        "dropped": sum(full_steps.facts_in(batch).dropped for batch in batches),
+        "dropped": sum(count(full_steps.as_object(batch["facts"]), "dropped") for batch in batches),
     }
 
     async def do(step: Step, work: Callable[[], Awaitable[JsonObject]]) -> JsonObject:
