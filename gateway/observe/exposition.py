@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate
 from typing import Final, TypeVar
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
@@ -30,6 +30,7 @@ class Exposition(Collector):
     def __init__(self) -> None:
         self._retired: list[Json] = []
         self._snapshots: list[Json] = []
+        self._supervisor = ProcessCollector(registry=None)
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
 
@@ -49,7 +50,8 @@ class Exposition(Collector):
         alive = [one for one in self._snapshots if "counters" in one]
         totals = total([*self._retired, *(one["counters"] for one in alive)])
         series = 0
-        for metric in (*_traffic(totals), *_state(alive), *_processes(self._snapshots, alive)):
+        supervisor = self._supervisor.collect()
+        for metric in (*_traffic(totals), *_state(alive), *_processes(self._snapshots, alive), *supervisor):
             series += len(metric.samples)
             yield metric
         yield GaugeMetricFamily("gateway_series", "Series of this page, without those of jobs and ops.", series)

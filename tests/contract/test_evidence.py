@@ -14,6 +14,8 @@ import httpx
 import psycopg
 
 from flags.bucketing import bucket
+from gateway.rollout.evidence import JobOutcome, JobStart, RequestOutcome
+from gateway.rollout.gateway_evidence import GatewayEvidence
 from sandbox.running import RunningSandbox
 from sandbox.stack.ports import Ports, choose
 from sandbox.stack.processes import Processes
@@ -139,6 +141,8 @@ def test_both_pipelines_are_judged_alike_and_a_restart_loses_and_doubles_nothing
             found = ends(ops, set(jobs.values()))
             looked_again(ops)
             whole, metrics = records(ops), ops.get("/metrics").text
+            with GatewayEvidence(layout.ops_url) as evidence:
+                batch = evidence.read(0)
     good_v2, good_legacy, bad = (found[jobs[user]] for user in (on_v2, on_legacy, betrayed))
     assert (good_v2["outcome"], good_v2["rule"], good_v2["failed"]) == ("complete", "all-proven", False)
     assert (good_legacy["outcome"], good_legacy["rule"], good_legacy["failed"]) == ("complete", "all-proven", False)
@@ -159,5 +163,8 @@ def test_both_pipelines_are_judged_alike_and_a_restart_loses_and_doubles_nothing
     kinds = sorted((one["kind"], one.get("job")) for one in whole if one.get("job") in (None, *jobs.values()))
     expected = [(kind, job) for kind in ("job", "start") for job in jobs.values()]
     assert [one for one in kinds if one[0] != "request"] == sorted(expected)
+    assert (batch.missed, batch.more) == (False, False)
+    read = [type(one) for one in batch.records if not (isinstance(one, JobOutcome) and one.void)]
+    assert [read.count(kind) for kind in (RequestOutcome, JobStart, JobOutcome)] == [3, 3, 3]
     assert [one["status"] for one in whole if one["kind"] == "request"] == [200, 200, 200]
     assert not any(user in str(whole) for user in jobs)

@@ -112,3 +112,9 @@ def test_the_lateness_of_the_event_loop_is_a_histogram() -> None:
     assert found["gateway_loop_lag_seconds_bucket", (("le", "0.001"), ("worker", "0"))] == 5
     assert found["gateway_loop_lag_seconds_count", (("worker", "0"),)] == 7
     assert found["gateway_loop_lag_seconds_sum", (("worker", "0"),)] == 3.5
+
+
+def test_the_supervisors_own_process_is_measured() -> None:
+    found = samples(Exposition().render([]))
+    assert found["process_resident_memory_bytes", ()] > 0
+    assert found["process_cpu_seconds_total", ()] >= 0
