@@ -88,7 +88,7 @@ class RollbackReport(ChangeReport):
     handed_back: int = Field(description="jobs that v2 gives to legacy")
     over: int = Field(description="jobs that had ended by themselves")
     failed: int = Field(description="jobs that could not be ended as asked")
-    stranded: int | None = Field(description="users with neither an import that goes on for them nor one on legacy")
+    stranded: int | None = Field(description="users whose import was cancelled, or runs on v2 while they go to legacy")
     reasons: list[str] = Field(description="why jobs could not be ended")
     jobs_error: str | None = Field(description="why the jobs are not known, or not all done")
     complete: bool

@@ -268,7 +268,7 @@ function tellOfJobs(report) {
   };
   const told = Object.entries(counts).filter(([, count]) => count).map(([what, count]) => `${count} ${what}`);
   const jobs = report.running == null ? "imports on v2: unknown" : `imports on v2: ${told.join(", ") || "none ran"}`;
-  const stranded = report.stranded ? `; ${report.stranded} users have no import that goes on` : "";
+  const stranded = report.stranded ? `; ${report.stranded} users are stranded` : "";
   const flag = report.action === "kill" ? "Everybody goes to legacy by the kill" : "The flag is at 0 %";
   at("done").textContent = `${flag}; ${jobs}${stranded}.`;
   at("done").hidden = false;

@@ -146,7 +146,7 @@ def test_a_hard_rollback_by_the_keyboard_alone(busy_page: Page, path: Path, v2: 
     busy_page.keyboard.press("Tab")
     busy_page.keyboard.type("ann")
     busy_page.keyboard.press("Enter")
-    expect(busy_page.locator("#done")).to_contain_text("3 were cancelled; 3 users have no import that goes on")
+    expect(busy_page.locator("#done")).to_contain_text("3 were cancelled; 3 users are stranded")
     expect(busy_page.locator("#facts")).to_contain_text("suspended")
     assert set(v2.ended.values()) == {"cancelled"}
     busy_page.get_by_role("button", name="10 %").click()

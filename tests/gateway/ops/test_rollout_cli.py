@@ -66,6 +66,9 @@ def test_the_same_verbs_work_on_an_unleash_server(unleash: dict[str, str], path:
     assert [entry["action"] for entry in json.loads(run("journal", "--json").stdout)] == ["set", "kill"]
     assert run("set", FLAG, "1", "--expect", "1").exit_code == 4
     assert run("validate").exit_code == 0
+    assert run("rollback", "--hard").exit_code == 6  # nobody said where v2 is
+    flag = json.loads(run("status", "--json").stdout)["flags"][0]
+    assert (flag["percentage"], flag["pins_suspended"]) == (0, True)
     assert run("stage", "off").exit_code == 0
     assert json.loads(run("status", "--json").stdout)["flags"][0]["stage"] == "off"
 
