@@ -27,7 +27,7 @@ from v2_service.errors import ModelUnavailable
 from v2_service.jobs.batch_reading import BatchReader, Question
 from v2_service.jobs.session import Session
 from v2_service.observe import say
-from v2_service.processors import Step, extraction_request
+from v2_service.processors import Step, extraction_request, extraction_units
 from v2_service.processors.batching import (
     BatchLimits,
     expected_tokens,
@@ -37,7 +37,6 @@ from v2_service.processors.batching import (
     wants_round,
 )
 
-PAGE = 200
 # Encoding a body holds up the event loop, about 10 ms a megabyte.
 BATCH_BYTES = 4 * 1024 * 1024
 # After the longest wait a batch is cancelled; this long it may take to end, so that what it has answered is used.
@@ -47,21 +46,21 @@ CANCEL_SECONDS = 300.0
 Questions = Callable[[], AsyncIterator[ModelRequest]]
 
 
-async def answer_in_batches(session: Session, total: int, at: datetime) -> JsonObject:
+async def answer_in_batches(session: Session, size: int, total: int, at: datetime) -> JsonObject:
     """Ask the facts of `total` medium chunks in batches, if the settings want that. Returns how many rounds were asked.
 
-    `at` is the moment with which undated chunks were stored. Raises StaleRun, StoreUnavailable, StoreRefused.
+    `size` chunks at a time make units, as in the extraction itself, so that these are its questions. `at` is the moment
+    with which undated chunks were stored. Raises StaleRun, StoreUnavailable, StoreRefused.
     """
     batches, settings = session.services.batches, session.services.settings
     if batches is None or not wants_batches(settings.model_batches, total, settings.model_batch_from):
         return {"rounds": 0}
 
     async def questions() -> AsyncIterator[ModelRequest]:
-        after = -1
-        while page := await session.services.chunks.medium(session.lease, after, PAGE):
-            for row in page:
-                yield extraction_request(row.chunk, at)
-            after = page[-1].chunk.position
+        for start in range(0, total, size):
+            rows = await session.services.chunks.medium(session.lease, start - 1, size)
+            for unit in extraction_units(row.chunk for row in rows):
+                yield extraction_request(unit.chunk, at)
 
     return {"rounds": await Rounds(session, batches, Step.EXTRACT, questions, total).all()}
 

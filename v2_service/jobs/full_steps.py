@@ -31,6 +31,7 @@ from v2_service.processors import (
     cut_to_budget,
     empty_memory,
     extraction_request,
+    extraction_units,
     facts_from_reply,
     legacy_profile,
     memory_from_reply,
@@ -73,13 +74,14 @@ async def extract(session: Session, start: int, batch: int, total: int, at: date
         parts = [await ask(half, halvings - 1) for half in halves or ()]
         return [record for records, _ in parts for record in records], sum(read for _, read in parts)
 
-    answers = await all_of(ask(row.chunk) for row in rows)
+    units = extraction_units(row.chunk for row in rows)
+    answers = await all_of(ask(unit.chunk) for unit in units)
     found = join_facts(record for records, _ in answers for record in records)
     await session.report_within(Step.EXTRACT, start + len(rows), total)
     return {
         "facts": found.to_json(),
         "characters": sum(read for _, read in answers),
-        "unread": sum(1 for records, _ in answers if not records),
+        "unread": sum(unit.chunks for unit, (records, _) in zip(units, answers, strict=True) if not records),
         "outcomes": dict(outcomes),
     }
 

@@ -111,7 +111,7 @@ async def full_pass(session: Session, done: Results, size: int, medium: int, at:
     fields = {"run_id": session.lease.run_id, "chunks": medium, "concurrency": settings.extraction_concurrency}
     say("extraction begins", fields)
     # Not for its result: what batches answer is kept, so the extraction below asks only what is left.
-    await session.step(Step.EXTRACT, lambda: answer_in_batches(session, medium, at), part=":batches")
+    await session.step(Step.EXTRACT, lambda: answer_in_batches(session, size, medium, at), part=":batches")
     batches: list[JsonObject] = []
     for start in range(0, medium, size):
 

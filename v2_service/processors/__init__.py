@@ -18,6 +18,7 @@ from v2_service.processors.errors import (
     ProcessingError,
 )
 from v2_service.processors.export import DropReason, DropReport, ExportLimits, iter_conversations
+from v2_service.processors.extraction_units import extraction_units
 from v2_service.processors.fact_extractor import extraction_request, facts_from_reply, parse_facts, smaller_chunks
 from v2_service.processors.facts import Category, Fact, Facts, FactSource, join_facts
 from v2_service.processors.full_pass import (
@@ -111,6 +112,7 @@ __all__ = [
     "empty_memory",
     "estimate_tokens",
     "extraction_request",
+    "extraction_units",
     "facts_from_reply",
     "fallback_memory",
     "iter_conversations",

@@ -22,6 +22,7 @@ from v2_service.jobs.batches import also_in_batches, answer_in_batches
 from v2_service.jobs.services import Services, open_services
 from v2_service.jobs.session import Session
 from v2_service.processors import Step, extraction_request
+from v2_service.processors.batching import SMALLEST_ROUND
 
 CHUNKS = 30
 
@@ -46,7 +47,7 @@ class Batched:
         services = replace(self.services, **changed)
         session = Session(services, Open(), self.lease)
         await session.replies.recall()
-        rounds = (await answer_in_batches(session, CHUNKS, self.lease.accepted_at))["rounds"]
+        rounds = (await answer_in_batches(session, 8, CHUNKS, self.lease.accepted_at))["rounds"]
         assert isinstance(rounds, int)
         return rounds
 
@@ -135,13 +136,14 @@ async def test_equal_chunks_are_one_question_of_a_batch(sandbox: RunningSandbox,
 async def test_what_ends_without_an_answer_is_asked_again_in_smaller_batches_and_never_charged(
     sandbox: RunningSandbox, tmp_path: Path, models: Callable[..., None]
 ) -> None:
-    models(batch_errored_share=0.5, batch_expired_share=0.45)
+    models(batch_errored_share=0.45, batch_expired_share=0.4)
     async with batched(sandbox, tmp_path) as run:
         rounds = await run.ask()
         rows = run.rows()
         asked = {number: sum(r["requests"] for r in rows if r["round"] == number) for number in range(1, rounds + 1)}
-        assert 2 <= rounds <= 3
-        assert asked[1] == CHUNKS > asked[2] >= 20
+        # Which questions fail is drawn anew in each batch: what is left over is known only afterwards.
+        left = CHUNKS - sum(row["results"].get("succeeded", 0) for row in rows if row["round"] == 1)
+        assert (asked[1], asked.get(2, 0)) == (CHUNKS, left if left >= SMALLEST_ROUND else 0)
         assert sum(row["results"].get("succeeded", 0) for row in rows) == run.kept() == (await run.bill())["calls"]
 
 
@@ -321,7 +323,7 @@ async def test_a_run_that_was_stopped_is_noticed_while_it_waits(
         stopping = Stopping(run)
         session = Session(run.services, stopping, run.lease)
         with pytest.raises(StaleRun):
-            await answer_in_batches(session, CHUNKS, run.lease.accepted_at)
+            await answer_in_batches(session, 8, CHUNKS, run.lease.accepted_at)
         await settle_abandoned(run.services)
         seen = [await inner_of(run).look(row["batch_id"]) for row in run.rows()]
         assert all(batch.canceling for batch in seen)
