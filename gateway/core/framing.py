@@ -53,6 +53,9 @@ class Framing(Enum):
     CLOSE = auto()
 
 
+_NO_BODY, _BY_LENGTH = Framing.NONE, Framing.LENGTH
+
+
 @dataclass(slots=True)
 class RequestFacts:
     """What the fields of one request say, apart from the request line. Set once: slots are the cheapest to read."""
@@ -261,6 +264,49 @@ def _response_framing(lengths: list[bytes], codings: list[bytes], minor: int) ->
     if len(lengths) > 1 or _LENGTH.fullmatch(lengths[0]) is None:
         raise MalformedResponse("Content-Length is not one decimal number.")
     return Framing.LENGTH, int(lengths[0])
+
+
+def other_length(special: list[FieldLine], before: list[FieldLine]) -> int | None:
+    """The Content-Length of `special`, if nothing else tells its lines from those `before`; None if something does."""
+    if len(special) != len(before):
+        return None
+    found = None
+    for line, known in zip(special, before, strict=True):
+        if line is not known:
+            lengths = line.kind is known.kind is _CONTENT_LENGTH_FIELD
+            if not lengths or found is not None or _LENGTH.fullmatch(line.value) is None:
+                return None
+            found = int(line.value)
+    return found
+
+
+def request_of_length(facts: RequestFacts, length: int) -> RequestFacts:
+    """The facts of a request that differs in its Content-Length only."""
+    return RequestFacts(
+        _BY_LENGTH if length else _NO_BODY,
+        length,
+        facts.host,
+        facts.options,
+        facts.upgrade,
+        facts.expects_continue,
+        facts.wants_trailers,
+        facts.keep_alive,
+    )
+
+
+def response_of_length(facts: ResponseFacts, length: int) -> ResponseFacts:
+    """The facts of a response that differs in its Content-Length only."""
+    return ResponseFacts(
+        facts.minor,
+        facts.status,
+        facts.framing,
+        length,
+        facts.options,
+        facts.keep_alive,
+        facts.has_date,
+        facts.has_request_id,
+        facts.upgrade,
+    )
 
 
 def has_body(method: bytes, status: int) -> bool:

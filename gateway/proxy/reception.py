@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.core.errors import HeadTooLarge, TargetTooLong
-from gateway.core.framing import RequestFacts, receive_request
+from gateway.core.framing import RequestFacts, other_length, receive_request, request_of_length
 from gateway.core.headers import Hop, RequestPassage, request_passage
 from gateway.core.heads import MAX_FIELDS, parse_request_line
 from gateway.core.lines import FieldBlock, usual_block
@@ -68,13 +68,18 @@ class Reception:
         text = head[end:-2]
         if last is None or last.route.handling is not route.handling:
             return self._interpret(method, path, 1, line, route, text, usual_block(text, MAX_FIELDS))
-        fields, lines = last.fields, last.lines
+        fields, facts, lines = last.fields, last.facts, last.lines
         if text != fields.text:
             block = usual_block(text, MAX_FIELDS)
-            if block is None or block.special != fields.special:
+            if block is None:
                 return self._interpret(method, path, 1, line, route, text, block)
+            if block.special != fields.special:
+                length = other_length(block.special, fields.special)
+                if length is None:
+                    return self._interpret(method, path, 1, line, route, text, block)
+                facts = request_of_length(facts, length)
             fields, lines = block, last.passage.edits.apply(text)
-        self._last = found = Received(method, path, 1, line, route, last.facts, fields, last.passage, lines)
+        self._last = found = Received(method, path, 1, line, route, facts, fields, last.passage, lines)
         return found
 
     def _read_unusual(self, head: bytes) -> Received:

@@ -4,13 +4,21 @@ Backends repeat themselves, so the last head is kept: the same bytes mean the sa
 what the special ones mean stays.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gateway.core.errors import MalformedResponse, Where
-from gateway.core.framing import MAX_RESPONSE_FIELDS, Framing, ResponseFacts, receive_response
+from gateway.core.framing import (
+    MAX_RESPONSE_FIELDS,
+    Framing,
+    ResponseFacts,
+    other_length,
+    receive_response,
+    response_of_length,
+)
 from gateway.core.headers import Edits, response_edits
 from gateway.core.heads import StatusLine, parse_status_line
-from gateway.core.lines import FieldLine, usual_block
+from gateway.core.lines import FieldBlock, FieldLine, usual_block
 
 if TYPE_CHECKING:
     from gateway.proxy.pool import Pool
@@ -18,7 +26,8 @@ if TYPE_CHECKING:
 _BY_LENGTH = Framing.LENGTH
 
 
-class _Head(NamedTuple):
+@dataclass(slots=True)
+class _Head:
     head: bytes
     line: StatusLine
     special: list[FieldLine]
@@ -39,23 +48,21 @@ class ResponseHeads:
     def read(self, head: bytes) -> tuple[ResponseFacts, bytes]:
         """Facts of a complete head, with its empty line, and what is forwarded of it. Raises MalformedResponse."""
         last = self._last
-        if last is None:
-            seen, last_line, facts, special, edits = b"", None, None, None, None
-        else:
-            seen, last_line, special, facts, edits, lines = last
-            if head == seen:
-                return facts, lines
+        if last is not None and head == last.head:
+            return last.facts, last.lines
         end = head.find(b"\r\n")
         text = head[end:-2]
         try:
             line = parse_status_line(head[: end + 2])
             block = usual_block(text, MAX_RESPONSE_FIELDS)
-            if block is None or facts is None or edits is None or line is not last_line or block.special != special:
+            known = None if last is None or block is None else _known(last, line, block)
+            if known is None or block is None:
                 block, facts = receive_response(block, text, line)
-                edits = self._edits(facts, block.special)
+                known = facts, self._edits(facts, block.special)
         except MalformedResponse as error:
             error.where = Where.RESPONSE_HEAD
             raise
+        facts, edits = known
         lines = line.text + edits.apply(block.text)
         self._last = _Head(head, line, block.special, facts, edits, lines)
         return facts, lines
@@ -64,3 +71,16 @@ class ResponseHeads:
         status, pool = facts.status, self._pool
         framed = facts.framing is _BY_LENGTH and status != 204 and status >= 200
         return response_edits(facts, special, pool.backend.encode(), pool.service.name, framed=framed)
+
+
+def _known(last: _Head, line: StatusLine, block: FieldBlock) -> tuple[ResponseFacts, Edits] | None:
+    """What the last head says of this one, if they differ in plain lines only, or in their length."""
+    facts = last.facts
+    if line is not last.line:
+        return None
+    if block.special != last.special:
+        length = other_length(block.special, last.special)
+        if length is None or facts.status < 200 or facts.status == 204:
+            return None
+        facts = response_of_length(facts, length)
+    return facts, last.edits
