@@ -71,6 +71,22 @@ class Campaign:
         """Kill so often, or until the time is up; then let everything end, and compare."""
         began = time.monotonic()
         self._worker.start()
+        try:
+            self._disturb(kills, stop_at, console)
+            disturbed = len(self._meter.answers)
+            console.print(f"{len(self._imports)} imports have ended; now their twins")
+            twins = self._twins()
+        finally:
+            self._worker.stop()
+        self._report.compare_answers(self._meter.answers[:disturbed], self._meter.answers[disturbed:], self._kills)
+        for one, twin in zip(self._imports, twins, strict=True):
+            self._report.compare_bills(f"import {one.seed}", self._bill(one.job), self._bill(twin.job))
+            self._report.users_with_wrong_chunks += self._fingerprint(one.user) != self._fingerprint(twin.user)
+        self._report.seconds = round(time.monotonic() - began, 1)
+        return self._report
+
+    def _disturb(self, kills: int, stop_at: float, console: Console) -> None:
+        """Imports under kills, until all have ended."""
         self._watch.start()
         while self._report.kills < kills and time.monotonic() < stop_at:
             self._top_up()
@@ -85,16 +101,6 @@ class Campaign:
         self._wait_for_all()
         self._watch.stop()
         self._report.looks, self._report.looks_without_chunks = self._watch.looks, self._watch.empty
-        disturbed = len(self._meter.answers)
-        console.print(f"{len(self._imports)} imports have ended; now their twins")
-        twins = self._twins()
-        self._report.compare_answers(self._meter.answers[:disturbed], self._meter.answers[disturbed:], self._kills)
-        for one, twin in zip(self._imports, twins, strict=True):
-            self._report.compare_bills(f"import {one.seed}", self._bill(one.job), self._bill(twin.job))
-            self._report.users_with_wrong_chunks += self._fingerprint(one.user) != self._fingerprint(twin.user)
-        self._worker.stop()
-        self._report.seconds = round(time.monotonic() - began, 1)
-        return self._report
 
     def _top_up(self) -> None:
         """As many imports at once as wanted, each of an export of its own for a user who already has chunks."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -14,8 +15,24 @@ import httpx
 
 from sandbox.running import RunningSandbox
 
-READY = "v2 ready at "
-START_SECONDS = 90.0
+START_SECONDS = 300.0
+END_SECONDS = 120.0
+# Importing the service's modules takes seconds of processor time, hundreds of starts many minutes. This process does it
+# once; each start is a fork of it, which is then the service, whole and in a process of its own.
+PARENT = """
+import os, sys
+import anthropic, boto3, dbos
+import v2_service.serve
+from v2_service.__main__ import app
+for _ in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        os.close(0)
+        app(["serve", "--port", "0"])
+    print("started", child, flush=True)
+    os.waitpid(child, 0)
+    print("ended", child, flush=True)
+"""
 
 
 class Worker:
@@ -35,47 +52,63 @@ class Worker:
             "V2_MEMORY_HEADROOM_MB": "0",
             **given,
         }
-        self._process: subprocess.Popen[str] | None = None
+        self._parent: subprocess.Popen[str] | None = None
+        self._lines: queue.Queue[str] = queue.Queue()
+        self.pid = 0
 
     def start(self) -> None:
         """Start, and wait until it answers."""
+        if self._parent is None:
+            self._parent = self._open()
+        assert self._parent.stdin is not None
+        self._parent.stdin.write("start\n")
+        self._parent.stdin.flush()
+        self.pid = int(self._said("started"))
+        url = self._said("v2 ready at")
+        self.http = httpx.Client(base_url=url, timeout=60, trust_env=False)
+
+    def kill(self) -> None:
+        """kill -9; `start` begins anew on the same state."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """The orderly end, also of what `start` needs; without a running service only the latter."""
+        if self.pid:
+            self._end(signal.SIGTERM)
+        if self._parent is not None and self._parent.stdin is not None:
+            self._parent.stdin.close()
+            self._parent.wait(END_SECONDS)
+            self._parent = None
+
+    def _end(self, sign: signal.Signals) -> None:
+        os.kill(self.pid, sign)
+        self._said("ended")
+        self.http.close()
+        self.pid = 0
+
+    def _open(self) -> subprocess.Popen[str]:
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "v2_service", "serve", "--port", "0"],
+            process = subprocess.Popen(
+                [sys.executable, "-c", PARENT],
                 env=self._environment,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
             )
-        lines: queue.Queue[str] = queue.Queue()
-        assert self._process.stdout is not None
-        threading.Thread(target=_read, args=(self._process.stdout, lines), daemon=True).start()
-        line = lines.get(timeout=START_SECONDS)
-        if not line.startswith(READY):
-            raise RuntimeError(f"v2 did not start: {self.log.read_text()[-2000:]}")
-        self.http = httpx.Client(base_url=line.removeprefix(READY).strip(), timeout=60, trust_env=False)
+        assert process.stdout is not None
+        threading.Thread(target=_read, args=(process.stdout, self._lines), daemon=True).start()
+        return process
 
-    @property
-    def pid(self) -> int:
-        """The service's process."""
-        assert self._process is not None
-        return self._process.pid
-
-    def kill(self) -> None:
-        """kill -9."""
-        self._end(9)
-
-    def stop(self) -> None:
-        """SIGTERM."""
-        self._end(15)
-
-    def _end(self, sign: int) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(sign)
-        process.wait()
-        self.http.close()
+    def _said(self, word: str) -> str:
+        """What follows `word` in the next line that begins with it. Raises RuntimeError if the service ends instead."""
+        while True:
+            line = self._lines.get(timeout=START_SECONDS)
+            if line.startswith(word):
+                return line.removeprefix(word).strip()
+            if line.startswith("ended") or not line:
+                self.pid = 0
+                raise RuntimeError(f"v2 has ended: {self.log.read_text()[-2000:]}")
 
 
 def _read(output: IO[str], lines: queue.Queue[str]) -> None:
