@@ -29,6 +29,9 @@ CHECK_AGAIN: Final = 300.0
 CLOCKS_APART: Final = 5.0
 """Seconds by which the gateway's clock may be ahead of the database's. A decision that only this explains is the second
 choice: usually the clocks agree, and then it is a later request."""
+GRACE: Final = 3.0
+"""How young a job without a decision may be to be asked about again: its exchange may just be ending, or be on its way
+into the evidence from a gateway that shares the folder."""
 DECISION_SECONDS: Final = 600.0
 """How long before its job a decision may have fallen: a waiting line, a slow upload."""
 
@@ -71,6 +74,7 @@ class Follower:
         *,
         patience: float,
         look_back: float = LOOK_BACK,
+        grace: float = GRACE,
     ) -> None:
         self.pipeline = pipeline
         self._source = source
@@ -79,6 +83,7 @@ class Follower:
         self._thread = thread
         self._patience = patience
         self._look_back = look_back
+        self._grace = grace
 
     async def advance(self, now: float, collect: Collect) -> Pass:
         """One pass; `collect` brings the workers' decisions into the evidence.
@@ -127,14 +132,17 @@ class Follower:
 
     def _start_blocking(self, now: float) -> None:
         unstarted = self._ledger.unstarted(self.pipeline, MAX_STARTS)
-        if unstarted:
-            self._ledger.start(self.pipeline, [self._begun(job, now) for job in unstarted])
+        begun = [one for one in (self._begun(job, now) for job in unstarted) if one is not None]
+        if begun:
+            self._ledger.start(self.pipeline, begun)
 
-    def _begun(self, job: Unstarted, now: float) -> Begun:
+    def _begun(self, job: Unstarted, now: float) -> Begun | None:
         began, side = job.accepted_at, str(self.pipeline)
         decision = self._evidence.decision(job.user, side, began - DECISION_SECONDS, began)
         if decision is None:
             decision = self._evidence.decision(job.user, side, began, began + CLOCKS_APART)
+        if decision is None and abs(now - began) < self._grace:
+            return None
         record = None
         if decision is not None and counts(self.pipeline, decision):
             record = start_record(self.pipeline, job.id, job.user, job.accepted_at, decision, now)

@@ -107,9 +107,10 @@ class JobLedger:
                     insert(connection, [one.record])
 
     def unsettled(self, pipeline: Pipeline, silent_since: float, check_before: float, limit: int) -> list[str]:
-        """Ids of jobs to look at: over and without a record of it, or open and silent and not looked at lately."""
+        """Ids of jobs to look at: over, their decision looked for and their end not told; or open and silent, and not
+        looked at lately."""
         rows = self._database.read(
-            "select id from jobs where pipeline = ? and ((ended = 0 and state not in (?, ?))"
+            "select id from jobs where pipeline = ? and ((ended = 0 and started = 1 and state not in (?, ?))"
             " or (state in (?, ?) and alive_at < ? and checked_at < ?)) order by changed_at limit ?",
             (pipeline, *_OPEN, *_OPEN, silent_since, check_before, limit),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 import uuid
@@ -47,10 +48,14 @@ class Hands:
 class Watched:
     """One pipeline under observation."""
 
-    def __init__(self, evidence: Evidence, hands: Hands, reader: SupabaseReader, pipeline: Pipeline) -> None:
+    def __init__(
+        self, evidence: Evidence, hands: Hands, reader: SupabaseReader, pipeline: Pipeline, grace: float
+    ) -> None:
         self.evidence, self.hands = evidence, hands
         self.ledger = JobLedger(evidence.database, evidence.pseudonyms.of)
-        self.follower = Follower(*(pipeline, reader, self.ledger, evidence.store, evidence.thread), patience=PATIENCE)
+        self.follower = Follower(
+            *(pipeline, reader, self.ledger, evidence.store, evidence.thread), patience=PATIENCE, grace=grace
+        )
 
     async def look(self, at: float | None = None) -> Pass:
         """Passes until there is nothing more to do at once."""
@@ -76,13 +81,13 @@ class Watched:
 
 @asynccontextmanager
 async def watching(
-    folder: Path, sandbox: RunningSandbox, pipeline: Pipeline = Pipeline.LEGACY
+    folder: Path, sandbox: RunningSandbox, pipeline: Pipeline = Pipeline.LEGACY, grace: float = 0.0
 ) -> AsyncIterator[Watched]:
     hands = Hands()
     evidence = Evidence(hands, folder)
     await evidence.open()
     reader = SupabaseReader(sandbox.url, sandbox.keys.service, per_second=1000.0)
-    watched = Watched(evidence, hands, reader, pipeline)
+    watched = Watched(evidence, hands, reader, pipeline, grace)
     await evidence.thread.run(lambda: watched.ledger.begin(pipeline, time.time(), 0.0))
     try:
         yield watched
@@ -245,3 +250,41 @@ async def test_a_database_that_fails_or_refuses_says_so_without_the_key(
             await reader.rows("processing_jobs", {})
         assert "secret-of-a-test" not in str(caught.value)
         await reader.close()
+
+
+async def test_a_pass_that_breaks_in_the_middle_is_finished_by_the_next_one(
+    tmp_path: Path, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with watching(tmp_path, sandbox) as watched:
+        jobs = [imported(sandbox)[1] for _ in range(2)]
+        asked = 0
+        count = SupabaseReader.count
+
+        async def failing(reader: SupabaseReader, table: str, query: dict[str, str]) -> int:
+            nonlocal asked
+            asked += 1
+            if asked == 9:  # in the second job's questions
+                raise SourceUnavailable("conversation_chunks: answered 503")
+            return await count(reader, table, query)
+
+        monkeypatch.setattr(SupabaseReader, "count", failing)
+        with pytest.raises(SourceUnavailable):
+            await watched.look()
+        assert sum([len(await watched.records(job)) for job in jobs]) == 1
+        await watched.look()
+        assert [(await watched.end(job))["outcome"] for job in jobs] == ["complete", "complete"]
+
+
+async def test_two_gateways_that_share_a_folder_tell_an_end_once_and_find_its_decision(
+    tmp_path: Path, sandbox: RunningSandbox
+) -> None:
+    async with watching(tmp_path, sandbox, grace=3600) as leaving, watching(tmp_path, sandbox, grace=3600) as coming:
+        user = sandbox.create_user()
+        job = legacy_job(sandbox, user, "failed")
+        await coming.look()
+        assert await coming.records(job) == []  # the other one may still bring the decision
+        leaving.hands.decide(user, at=later(-2))
+        await asyncio.gather(leaving.look(), coming.look())
+        await coming.look()
+        assert [one["kind"] for one in await leaving.records(job)] == ["start", "job"]
+        assert (await coming.end(job))["counted"] is True
