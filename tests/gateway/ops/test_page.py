@@ -162,7 +162,8 @@ def test_on_a_telephone_the_journal_is_blocks_that_are_still_a_table(busy_page: 
     row = busy_page.get_by_role("row").filter(has_text="many words")
     expect(row.get_by_role("cell")).to_have_count(4)
     assert busy_page.locator("html").evaluate("element => element.scrollWidth") <= 390
-    assert busy_page.get_by_role("region", name="Journal entries").evaluate("found => found.scrollWidth <= found.clientWidth")
+    entries = busy_page.get_by_role("region", name="Journal entries")
+    assert entries.evaluate("found => found.scrollWidth <= found.clientWidth")
 
 
 @needs_browser

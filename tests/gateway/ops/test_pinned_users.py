@@ -45,7 +45,7 @@ async def callers(gateway: RunningGateway) -> AsyncIterator[list[Caller]]:
 
 
 async def status(gateway: RunningGateway) -> dict[str, list[dict[str, dict[str, int]]]]:
-    async with httpx.AsyncClient(base_url=gateway.ops, trust_env=False) as ops:
+    async with httpx.AsyncClient(base_url=gateway.ops, trust_env=False, timeout=30) as ops:
         found: dict[str, list[dict[str, dict[str, int]]]] = (await ops.get("/ops/status")).json()
         return found
 
@@ -79,7 +79,7 @@ async def set_to(gateway: RunningGateway, callers: list[Caller], percentage: int
 
 
 async def metrics(gateway: RunningGateway) -> dict[str, str]:
-    async with httpx.AsyncClient(base_url=gateway.ops, trust_env=False) as ops:
+    async with httpx.AsyncClient(base_url=gateway.ops, trust_env=False, timeout=30) as ops:
         return dict(re.findall(r"^(gateway_\S+) (\S+)$", (await ops.get("/metrics")).text, re.MULTILINE))
 
 
@@ -144,7 +144,7 @@ async def test_explain_agrees_with_what_the_gateway_did_for_1000_users_some_of_t
         did.append((backend, re.findall(r"reason=([a-z-]+)", caller.last["x-gateway-decision"])[0]))
     caller.close()
     assert sum(reason == "pinned" for _, reason in did) == 200
-    async with httpx.AsyncClient(base_url=gateway.ops, trust_env=False) as ops:
+    async with httpx.AsyncClient(base_url=gateway.ops, trust_env=False, timeout=30) as ops:
         said = [(await ops.post("/ops/explain", json={"user_id": user})).json() for user in users]
     # Whoever went to v2 by the percentage has a job there now, so the next request would find the user pinned.
     now = {"percentage-in": "pinned"}

@@ -33,7 +33,7 @@ async def callers(gateway: RunningGateway) -> AsyncIterator[list[Caller]]:
 
 async def all_workers_say(gateway: RunningGateway, trouble: str) -> None:
     """Wait until every worker tells of this trouble with its flags."""
-    async with httpx.AsyncClient(base_url=gateway.ops, trust_env=False) as ops, asyncio.timeout(20):
+    async with httpx.AsyncClient(base_url=gateway.ops, trust_env=False, timeout=30) as ops, asyncio.timeout(20):
         while True:
             workers = (await ops.get("/ops/status")).json()["workers"]
             if all(trouble in (worker["flags"]["error"] or "") for worker in workers):
@@ -95,4 +95,3 @@ async def test_a_drill_times_all_workers_of_the_running_gateway(gateway: Running
     assert report.complete
     assert len(report.workers) == 2
     assert stored(gateway.flags) == (2, "0")
-
