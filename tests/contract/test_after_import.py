@@ -136,10 +136,20 @@ def test_a_user_may_move_to_the_other_pipeline_and_back(
     key = sandbox.env["SUPABASE_SERVICE_KEY"]
     for percentage in (first, second):
         layout = house.gateways[percentage]
+        until_free(layout.ops_url, user)
         addresses = Addresses(layout.gateway_url, layout.ops_url, sandbox.url, key)
         [ended] = asyncio.run(run_imports(addresses, [Seed(user, "", 20, 69, path, b"")], 90, lambda _: None))
         assert (ended.status, ended.backend) == ("complete", "legacy" if percentage == 0 else "v2")
         assert ended.chunks == profile(sandbox, user)["total_chunks"]
+
+
+def until_free(ops_url: str, user: str) -> None:
+    """Wait until a gateway has heard that the user's job on v2 is over: until then the user stays there."""
+    deadline = time.monotonic() + 60
+    with httpx.Client(base_url=ops_url, trust_env=False, timeout=30) as ops:
+        while ops.get(f"/ops/explain/{user}").json()["pinned"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
 
 
 @pytest.mark.parametrize("export", sorted(NOT_EXPORTS))
