@@ -6,12 +6,10 @@ import asyncio
 import re
 import uuid
 from datetime import UTC, datetime
-from typing import Annotated
 
-from fastapi import APIRouter, Header, HTTPException, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel, Field
 
 from v2_service.accept import Desk, Wanted
 from v2_service.adapters.runs import Run
@@ -22,6 +20,17 @@ from v2_service.events import Audience, Rhythm, follow
 from v2_service.health import Health
 from v2_service.jobs.services import Services
 from v2_service.observe import say
+from v2_service.shapes import (
+    STREAM,
+    TEXT,
+    Cohort,
+    HandBackAnswer,
+    IdempotencyKey,
+    JobId,
+    ProcessFullAnswer,
+    ProcessFullRequest,
+    problems,
+)
 
 router = APIRouter(route_class=PatientRoute)
 UUID_FORM = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
@@ -29,41 +38,6 @@ READY_SECONDS = 5.0
 STARTED = "Import started: profile first, then memory → facts → sections."
 JOINED = "An import of this user is running already; this is its job."
 JOINED_LEGACY = "The former service is importing for this user already; this is its job."
-
-
-# What the runs' table can hold; v1 takes negative counts too.
-Count = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
-
-
-class ProcessFullRequest(BaseModel):
-    """Body of the import. Unknown fields are ignored, numbers may be text, as in v1."""
-
-    user_id: str
-    storage_path: str | None = None
-    conversation_count: Count | None = None
-    message_count: Count | None = None
-    conversations: list[dict[str, object]] | None = None
-
-
-class ProcessFullAnswer(BaseModel):
-    """v1's five fields, and which pipeline does it: legacy when the monolith is importing for this user already."""
-
-    status: str = "processing"
-    message: str
-    user_id: str
-    conversation_count: int | None
-    job_id: str
-    version: str = "v2"
-    pipeline: str = "v2"
-
-
-class HandBackAnswer(BaseModel):
-    """`status` is handing_back until the monolith has the import, then handed_back, or failed when it would not."""
-
-    job_id: str
-    status: str
-    message: str
-    legacy_job_id: str | None
 
 
 class App:
@@ -83,11 +57,7 @@ def app_of(request: Request) -> App:
     return app
 
 
-IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
-Cohort = Annotated[str | None, Header(alias="X-Gateway-Cohort")]
-
-
-@router.post("/process-full")
+@router.post("/process-full", responses=problems(400, 404, 409, 413))
 async def process_full(
     request: Request, body: ProcessFullRequest, idempotency_key: IdempotencyKey = None, cohort: Cohort = None
 ) -> ProcessFullAnswer:
@@ -114,7 +84,7 @@ async def process_full(
     )
 
 
-@router.post("/process-full-v2")
+@router.post("/process-full-v2", responses=problems(400, 404, 409, 413))
 async def process_full_v2(
     request: Request, body: ProcessFullRequest, idempotency_key: IdempotencyKey = None, cohort: Cohort = None
 ) -> ProcessFullAnswer:
@@ -127,14 +97,14 @@ async def process_full_v2(
     return await process_full(request, body, idempotency_key, cohort)
 
 
-@router.get("/jobs/{job_id}")
-async def get_job(request: Request, job_id: str) -> dict[str, object]:
+@router.get("/jobs/{job_id}", responses=problems(404))
+async def get_job(request: Request, job_id: JobId) -> dict[str, object]:
     """One run: status, step, progress (never backwards), counts, coverage, cost and, if it failed, why."""
     return job_facts(await app_of(request).services.runs.get(known_form(job_id)))
 
 
-@router.get("/jobs/{job_id}/events")
-async def job_events(request: Request, job_id: str) -> Response:
+@router.get("/jobs/{job_id}/events", response_class=Response, responses={**problems(404), 200: STREAM})
+async def job_events(request: Request, job_id: JobId) -> Response:
     """Progress as server-sent events, never backwards, until `end` tells the outcome. 503 when too many are open."""
     app, runs = app_of(request), app_of(request).services.runs
     job_facts(await runs.get(known_form(job_id)))
@@ -145,8 +115,8 @@ async def job_events(request: Request, job_id: str) -> Response:
     return StreamingResponse(app.audience.counted(events), media_type="text/event-stream", headers=headers)
 
 
-@router.post("/jobs/{job_id}/cancel")
-async def cancel_job(request: Request, job_id: str) -> dict[str, object]:
+@router.post("/jobs/{job_id}/cancel", responses=problems(404))
+async def cancel_job(request: Request, job_id: JobId) -> dict[str, object]:
     """Stop a run between two steps. A run that is over, or on its way to the monolith, stays as it is."""
     runs = app_of(request).services.runs
     stands = await runs.stop(known_form(job_id), "cancelled", "The import was stopped on request.")
@@ -156,8 +126,10 @@ async def cancel_job(request: Request, job_id: str) -> dict[str, object]:
     return job_facts(await runs.get(job_id))
 
 
-@router.post("/jobs/{job_id}/hand-back", status_code=202)
-async def hand_back_job(request: Request, response: Response, job_id: str) -> HandBackAnswer:
+@router.post(
+    "/jobs/{job_id}/hand-back", status_code=202, responses={**problems(404, 409), 200: {"model": HandBackAnswer}}
+)
+async def hand_back_job(request: Request, response: Response, job_id: JobId) -> HandBackAnswer:
     """Stop a running import between two steps and give it to the monolith, exactly once.
 
     202 while it is on its way, 200 once the monolith has it; sent again, it answers the first. 409 with a `code` when
@@ -175,8 +147,8 @@ async def hand_back_job(request: Request, response: Response, job_id: str) -> Ha
     )
 
 
-@router.post("/jobs/{job_id}/retry")
-async def retry_job(request: Request, job_id: str) -> dict[str, object]:
+@router.post("/jobs/{job_id}/retry", responses=problems(404, 409))
+async def retry_job(request: Request, job_id: JobId) -> dict[str, object]:
     """Take up a failed run at the step that failed: what was made and paid for is kept for `V2_CHECKPOINT_HOURS`.
 
     A run that is running already goes on. 409 when it did not fail, or when somebody has imported anew.
@@ -187,13 +159,13 @@ async def retry_job(request: Request, job_id: str) -> dict[str, object]:
     return job_facts(await app.services.runs.get(job_id))
 
 
-@router.get("/health")
+@router.get("/health", responses={503: {"description": "Something is broken, and named"}})
 async def health(request: Request) -> Response:
     """Whether this process can work: modules and settings, no calls to others. 503 names what is broken."""
     return app_of(request).health.answer(datetime.now(UTC))
 
 
-@router.get("/ready")
+@router.get("/ready", responses={503: {"description": "No traffic now"}})
 async def ready(request: Request) -> Response:
     """Whether it should get traffic: healthy, not stopping, and the database answers within 5 s."""
     app = app_of(request)
@@ -206,13 +178,13 @@ async def ready(request: Request) -> Response:
     return app.health.readiness(database)
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=Response, responses={**problems(), 200: TEXT})
 async def metrics(request: Request) -> Response:
     """Prometheus text."""
     return Response(generate_latest(app_of(request).services.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-def known_form(job_id: str) -> str:
+def known_form(job_id: JobId) -> str:
     """A job id that may exist. Raises RunUnknown."""
     if not UUID_FORM.fullmatch(job_id):
         raise RunUnknown("There is no such job.")

@@ -12,12 +12,13 @@ from v2_service.api import app_of
 from v2_service.deep_health import examine
 from v2_service.erasure import erase
 from v2_service.observe import say
+from v2_service.shapes import UserId, problems
 
 router = APIRouter()
 
 
-@router.delete("/users/{user_id}")
-async def erase_user(request: Request, user_id: str) -> dict[str, object]:
+@router.delete("/users/{user_id}", responses=problems(400))
+async def erase_user(request: Request, user_id: UserId) -> dict[str, object]:
     """Erase all that imports derived from the user's conversations, and the exports. A running import is stopped.
 
     The answer counts what was there; sent again, it counts nothing. The account and its chat stay.
@@ -28,7 +29,7 @@ async def erase_user(request: Request, user_id: str) -> dict[str, object]:
     return asdict(erased)
 
 
-@router.get("/admin/costs")
+@router.get("/admin/costs", responses=problems())
 async def costs(request: Request, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> dict[str, object]:
     """The newest runs with their tokens and dollars, failures included; the last 31 days; a summary; the budgets."""
     app = app_of(request)
@@ -41,7 +42,7 @@ async def costs(request: Request, limit: Annotated[int, Query(ge=1, le=500)] = 5
     }
 
 
-@router.get("/health-deep")
+@router.get("/health-deep", responses={503: {"description": "Somebody does not answer, and is named"}})
 async def health_deep(request: Request) -> JSONResponse:
     """Whether everybody that an import needs answers, and the schema fits. 503 names what does not."""
     healthy, parts = await examine(app_of(request).services)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 
 from v2_service.accept import valid_key
 from v2_service.adapters.job_list import JobList
@@ -15,6 +14,7 @@ from v2_service.api import app_of, job_facts
 from v2_service.contract import JsonObject
 from v2_service.listing import MOST, Place, Wanted, place, stage_of
 from v2_service.paths import user_id as canonical
+from v2_service.shapes import KEY_FORM, UUID_TEXT, AskedKey, JobLine, JobPage, problems
 
 router = APIRouter()
 
@@ -23,34 +23,14 @@ KEY_OUTCOME = "X-Key-Outcome"
 ACCEPTED, NEVER_ACCEPTED = "accepted", "never-accepted"
 
 
-class JobLine(BaseModel):
-    """One job of a list. `status` is accepted, running or handing_back while it is not over."""
-
-    job_id: str
-    user_id: str
-    status: str
-    stage: str
-    progress_percent: int
-    started_at: datetime | None
-    updated_at: datetime
-
-
-class JobPage(BaseModel):
-    """Jobs, the cursor of the page after them, and how many jobs of everybody are not over."""
-
-    jobs: list[JobLine]
-    next: str | None
-    running: int
-
-
-@router.get("/jobs", response_model=JobPage)
+@router.get("/jobs", response_model=JobPage, responses=problems(400, 404))
 async def jobs(
     request: Request,
     status: Wanted = Wanted.ALL,
-    user_id: str | None = None,
+    user_id: Annotated[str | None, Query(json_schema_extra=UUID_TEXT)] = None,
     limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
     after: Annotated[str | None, Query(max_length=255)] = None,
-    idempotency_key: Annotated[str | None, Query(max_length=255)] = None,
+    idempotency_key: Annotated[str | None, Query(max_length=255, json_schema_extra=KEY_FORM)] = None,
 ) -> JobPage | JSONResponse:
     """Jobs, newest first; `after` takes the `next` of the page before. `running` means every job that is not over.
 
@@ -71,13 +51,19 @@ async def jobs(
     )
 
 
-@router.post("/jobs/disclaim")
-async def disclaim(request: Request, idempotency_key: Annotated[str, Query(max_length=255)]) -> JSONResponse:
+@router.post("/jobs/disclaim", responses=problems(400, 404))
+async def disclaim(request: Request, idempotency_key: AskedKey) -> JSONResponse:
     """As `GET /jobs?idempotency_key=`, and when nothing was accepted under the key nothing ever will be.
 
     A request with this key that is still on its way here is then refused with 409: the caller may send it elsewhere.
     """
     return await _outcome(request, idempotency_key, close=True)
+
+
+@router.get("/jobs/disclaim", include_in_schema=False)
+async def only_post() -> None:
+    """Without this, the route of single jobs would take the name for an id."""
+    raise HTTPException(405, headers={"Allow": "POST"})
 
 
 async def _outcome(request: Request, key: str, *, close: bool) -> JSONResponse:
