@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help run demo test check lint types audit bench fuzz settings lock smoke images sbom clean
+.PHONY: help run demo test check lint types audit bench fuzz settings lock docs smoke images sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -57,6 +57,10 @@ lock: ## resolve pyproject.toml into the lock files, UPGRADE=--upgrade for newer
 	@$(LOCK) --extra dev $(UPGRADE) --output-file requirements.lock
 	@for extra in build gateway v2 legacy sandbox; do \
 		$(LOCK) --extra $$extra --constraint requirements.lock --output-file deploy/locks/$$extra.lock; done
+
+docs: $(STAMP) ## build the pages into build/docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo build/docs/index.html
 
 smoke: $(STAMP) ## is a deployment whole? URL=https://... ARGS="--ops http://... --help for more"
 	@$(BIN)/python deploy/smoke.py $(URL) $(ARGS)
