@@ -72,7 +72,7 @@ class Fleet:
         self._max_missed = max(1, round(hang_seconds / (KEEP_INTERVAL + ASK_TIMEOUT)))
         self._slots = [WorkerProcess(number, listener) for number, listener in enumerate(listeners)]
         self._ids = itertools.count(1)
-        self._exposition = Exposition()
+        self._exposition = Exposition(config.build)
         self._left: deque[Snapshot] = deque(maxlen=MAX_LEFT)
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []

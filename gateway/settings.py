@@ -76,6 +76,9 @@ class GatewaySettings(BaseSettings):
         gt=0,
         description="seconds after which the flags of a silent Unleash server are given up; never if unset",
     )
+    build: str = Field(
+        default="dev", pattern=r"^[!-~]{1,100}$", description="build id shown by the metrics (gateway_build_info)"
+    )
     state_dir: Path | None = Field(
         default=None,
         description="folder for the evidence: outcomes of flagged requests and of jobs, by pseudonym; none is kept if "
@@ -261,6 +264,7 @@ class GatewaySettings(BaseSettings):
             v2_key=revealed(self.v2_key),
             pins_max_age=self.pins_max_age,
             evidence=self.state_dir is not None,
+            build=self.build,
         )
 
 

@@ -25,9 +25,10 @@ MAX_RETIRED: Final = 64
 
 
 class Exposition(Collector):
-    """A collector over the snapshots given to `render`."""
+    """A collector over the snapshots given to `render`; `build` says which build of the gateway this is."""
 
-    def __init__(self) -> None:
+    def __init__(self, build: str = "dev") -> None:
+        self._build = build
         self._retired: list[Json] = []
         self._snapshots: list[Json] = []
         self._supervisor = ProcessCollector(registry=None)
@@ -51,7 +52,13 @@ class Exposition(Collector):
         totals = total([*self._retired, *(one["counters"] for one in alive)])
         series = 0
         supervisor = self._supervisor.collect()
-        for metric in (*_traffic(totals), *_state(alive), *_processes(self._snapshots, alive), *supervisor):
+        for metric in (
+            *_traffic(totals),
+            *_state(alive),
+            *_processes(self._snapshots, alive),
+            _build_info(self._build),
+            *supervisor,
+        ):
             series += len(metric.samples)
             yield metric
         yield GaugeMetricFamily("gateway_series", "Series of this page, without those of jobs and ops.", series)
@@ -212,10 +219,15 @@ def _processes(snapshots: list[Json], alive: list[Json]) -> Iterator[Metric]:
         ready.add_metric(worker, 1 if one["ready"] else 0)
         late.add_metric(worker, one["late"])
     yield from (cpu, resident, lag, lateness, restarts, ready, late)
-    info = GaugeMetricFamily("gateway_build_info", "Always 1; the version is the label.", labels=["version"])
-    info.add_metric([_version()], 1)
-    yield info
     yield GaugeMetricFamily("gateway_exposition_time_seconds", "When this page was made, Unix time.", time.time())
+
+
+def _build_info(build: str) -> Metric:
+    info = GaugeMetricFamily(
+        "gateway_build_info", "Always 1; version and build are the labels.", labels=["version", "build"]
+    )
+    info.add_metric([_version(), build], 1)
+    return info
 
 
 def _version() -> str:

@@ -58,6 +58,7 @@ class WorkerConfig:
     pins_max_age: float = 600.0
     retirements: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
     """When legacy's side of a flag is deprecated and when it ends, Unix seconds; the supervisor follows a file."""
+    build: str = "dev"
     evidence: bool = False  # whether finished exchanges of flagged routes are kept for the supervisor
 
     def to_json(self) -> str:

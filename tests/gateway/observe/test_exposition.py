@@ -114,6 +114,13 @@ def test_the_lateness_of_the_event_loop_is_a_histogram() -> None:
     assert found["gateway_loop_lag_seconds_sum", (("worker", "0"),)] == 3.5
 
 
+def test_the_build_that_answers_is_seen() -> None:
+    found = samples(Exposition("2027-01-01.abc").render([]))
+    [labels] = [dict(labels) for (name, labels) in found if name == "gateway_build_info"]
+    assert labels["build"] == "2027-01-01.abc"
+    assert labels["version"]
+
+
 def test_the_supervisors_own_process_is_measured() -> None:
     found = samples(Exposition().render([]))
     assert found["process_resident_memory_bytes", ()] > 0
