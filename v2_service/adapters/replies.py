@@ -14,6 +14,7 @@ from dataclasses import asdict
 
 from v2_service.adapters.supabase import Rest
 from v2_service.contract import JsonValue, ModelReply, ModelRequest, Models, Outcome, Usage
+from v2_service.errors import StaleRun
 from v2_service.prices import Prices
 from v2_service.text import storable_json
 
@@ -39,6 +40,7 @@ class Remembering:
         self._rest = rest
         self._run_id = run_id
         self._known: set[str] = set()
+        self._over = False
         self._asking: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def recall(self) -> int:
@@ -63,7 +65,9 @@ class Remembering:
         return request_hash in self._known
 
     async def complete(self, request: ModelRequest) -> ModelReply:
-        """The kept answer, or a new one, which is kept and charged before anybody sees it. Raises ModelUnavailable.
+        """The kept answer, or a new one, which is kept and charged before anybody sees it.
+
+        Raises ModelUnavailable, or StaleRun once an answer has shown that the run was stopped meanwhile.
 
         Equal questions wait for each other: a long message can give equal chunks, and both would be paid for.
         """
@@ -77,6 +81,8 @@ class Remembering:
             rows = await self._rest.select("pipeline_replies", query)
             if rows and isinstance(rows[0]["reply"], dict):
                 return reply_from_json(rows[0]["reply"])
+        if self._over:
+            raise StaleRun("The run was stopped: nothing more is paid for it.")
         reply = await self._models.complete(request)
         paid = {
             "p_run": self._run_id,
@@ -85,7 +91,7 @@ class Remembering:
             "p_reply": reply_to_json(reply),
             "p_dollars": self._prices.of(reply.usage),
         }
-        await self._rest.call("v2_keep_reply", paid)
+        self._over = await self._rest.call("v2_keep_reply", paid) is False
         self._known.add(key)
         return reply
 

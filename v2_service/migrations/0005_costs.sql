@@ -27,23 +27,6 @@ language sql security definer set search_path = public, extensions, pg_temp as $
         output_tokens = c.output_tokens + excluded.output_tokens, dollars = c.dollars + excluded.dollars
 $$;
 
--- Keeps an answer that was paid for, and charges it, in one transaction. An answer that two workers paid for is charged
--- twice and kept once.
-create or replace function public.v2_keep_reply(
-    p_run uuid, p_hash text, p_step text, p_reply jsonb, p_dollars double precision
-) returns void
-language plpgsql security definer set search_path = public, extensions, pg_temp as $$
-begin
-    perform public.v2_charge(
-        p_run, p_step, (p_reply #>> '{usage,calls}')::bigint, (p_reply #>> '{usage,input_tokens}')::bigint,
-        (p_reply #>> '{usage,output_tokens}')::bigint, p_dollars
-    );
-    insert into public.pipeline_replies (run_id, request_hash, step, reply)
-    select id, p_hash, p_step, p_reply from public.pipeline_runs where id = p_run
-    on conflict (run_id, request_hash) do nothing;
-end
-$$;
-
 -- Dollars of one run, and of everybody today (UTC).
 create or replace function public.v2_spent(p_run uuid) returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.v2_service.adapters.conftest import Taken
 from v2_service.adapters.replies import Remembering, reply_from_json, reply_to_json, request_hash
 from v2_service.contract import JsonObject, ModelReply, ModelRequest, Outcome, Repair, Usage
-from v2_service.errors import ModelUnavailable
+from v2_service.errors import ModelUnavailable, StaleRun
 from v2_service.prices import Prices
 
 SCHEMA: JsonObject = {"type": "object"}
@@ -49,6 +49,25 @@ async def test_an_answer_survives_the_process_that_asked(taken: Taken) -> None:
     assert await taken.services.costs.bill(run_id) == {
         "extract": {"calls": 2, "input_tokens": 20, "output_tokens": 4, "dollars": 40.0}
     }
+
+
+@pytest.mark.parametrize("stopped", ["cancelled", "handed back"])
+async def test_a_run_that_was_stopped_pays_for_its_open_question_and_asks_no_other(taken: Taken, stopped: str) -> None:
+    services, run_id, model = taken.services, taken.lease.run_id, Counting()
+    remembering = Remembering(model, services.rest, run_id, PRICES)
+    await remembering.complete(REQUEST)
+    if stopped == "cancelled":
+        await services.runs.stop(run_id, "cancelled", "x")
+    else:
+        await services.hand_backs.begin(run_id)
+    await remembering.complete(replace(REQUEST, material="Was on its way."))
+    with pytest.raises(StaleRun):
+        await remembering.complete(replace(REQUEST, material="Never asked."))
+    assert model.asked == 2
+    bill = await services.costs.bill(run_id)
+    assert isinstance(bill["extract"], dict)
+    assert bill["extract"]["calls"] == 2
+    assert await services.rest.select("pipeline_replies", {"run_id": f"eq.{run_id}"}) == []
 
 
 async def test_within_one_execution_a_question_is_paid_for_once(taken: Taken) -> None:
