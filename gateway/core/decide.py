@@ -4,7 +4,6 @@ Order, first match wins: local kill, no flags, unknown flag, flag disabled, id p
 allow lists, percentage, breaker. Everything that is not a clear "v2" is legacy.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -64,8 +63,7 @@ class IdProblem(StrEnum):
     UNREADABLE = "unreadable"
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """The id a decision hangs on: a string used exactly as it came, or what is wrong with it."""
 
     value: str | None
