@@ -18,7 +18,7 @@ create table if not exists evidence (
     seq integer primary key autoincrement, at real not null, kind text not null, user text, body text not null
 ) strict;
 create index if not exists evidence_of_user on evidence (user, at) where kind = 'request';
-create index if not exists evidence_of_kind on evidence (kind, at);
+create index if not exists evidence_of_jobs on evidence (at) where kind <> 'request';
 create table if not exists watermarks (
     pipeline text primary key, changed_at real not null, began_at real not null
 ) strict;

@@ -13,7 +13,7 @@ from typing import Final
 from gateway.observe.database import Database
 
 MAX_REQUESTS: Final = 500_000
-"""Records of requests that are kept: about 150 MB."""
+"""Records of requests that are kept: about 200 MB."""
 REQUEST_SECONDS: Final = 86_400.0
 JOB_SECONDS: Final = 90 * 86_400.0
 PRUNE_BATCH: Final = 20_000
@@ -78,10 +78,10 @@ class EvidenceStore:
         """Delete some of what is too old or too much; returns how many requests that were."""
         newest = self.page(0, 0).newest
         with self._database.change() as connection:
-            old = (now - REQUEST_SECONDS, newest - MAX_REQUESTS, PRUNE_BATCH)
+            old = (PRUNE_BATCH, now - REQUEST_SECONDS, newest - MAX_REQUESTS)
             last, count = connection.execute(
-                "select max(seq), count(*) from (select seq from evidence"
-                " where kind = 'request' and (at < ? or seq <= ?) order by seq limit ?)",
+                "select max(seq), count(*) from (select seq, at from evidence where kind = 'request'"
+                " order by seq limit ?) where at < ? or seq <= ?",
                 old,
             ).fetchone()
             if count:
