@@ -5,6 +5,7 @@ Counterpart: `migrations/0004_chunks_and_profile.sql`; legacy reads only what th
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +21,8 @@ from v2_service.text import storable
 # There is one chunking, whose default settings are in force (S-92); the live rows name its version (S-93).
 CHUNKING_VERSION = ChunkingSettings().version
 RECENT_DAYS = 180
+# The column holds 4-byte floats, which have fewer.
+DIGITS = "%.8g"
 COLUMNS = (
     "id,tier,position,conversation_id,title,content,message_count,chunk_index,total_chunks,token_count,"
     "new_characters,created_at"
@@ -78,7 +81,7 @@ class Chunks:
         self, lease: Lease, vectors: Mapping[str, Sequence[float]], tokens: int, dollars: float
     ) -> None:
         """Many vectors in one call, by chunk id, charged to the run."""
-        rows = [{"id": chunk_id, "embedding": list(vector)} for chunk_id, vector in vectors.items()]
+        rows = await asyncio.to_thread(_vector_rows, vectors)
         written = await self._rest.call(
             "v2_write_embeddings", {**lease.arguments, "p_rows": rows, "p_tokens": tokens, "p_dollars": dollars}
         )
@@ -94,6 +97,14 @@ class Chunks:
     async def proof(self, run_id: str) -> dict[str, int]:
         """Counts of what stands in the database for the run's user."""
         return _counts(await self._rest.call("v2_proof", {"p_run": run_id}))
+
+
+def _vector_rows(vectors: Mapping[str, Sequence[float]]) -> list[dict[str, str]]:
+    # One format for a whole vector is three times as fast as rounding and writing each number.
+    return [
+        {"id": chunk_id, "embedding": f"[{','.join([DIGITS] * len(vector))}]" % tuple(vector)}
+        for chunk_id, vector in vectors.items()
+    ]
 
 
 def _counts(answer: JsonValue) -> dict[str, int]:

@@ -25,7 +25,6 @@ STAGED_AT_ONCE = 200
 # tokens are 100,000 tokens, $0.002 at $0.02 a million.
 EMBEDDED_AT_ONCE = 50
 STAGE_SECONDS = 300.0
-DIGITS = 8
 
 
 async def stage(services: Services, lease: Lease, source: Source, at: datetime, drops: DropReport) -> None:
@@ -73,5 +72,5 @@ async def write(services: Services, lease: Lease, made: Sequence[tuple[StagedChu
     if not made:
         return
     tokens = sum(row.chunk.token_count for row, _ in made)
-    rounded = {row.id: [round(number, DIGITS) for number in vector] for row, vector in made}
-    await services.chunks.write_embeddings(lease, rounded, tokens, prices(services.settings).of_embedding(tokens))
+    vectors = {row.id: vector for row, vector in made}
+    await services.chunks.write_embeddings(lease, vectors, tokens, prices(services.settings).of_embedding(tokens))

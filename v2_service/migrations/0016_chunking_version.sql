@@ -72,3 +72,28 @@ begin
     return inserted;
 end
 $$;
+
+-- Adds chunks to the run's generation; the same position again is the same chunk (a resumed step) and stays as it is.
+-- What an older chunking staged before the process was replaced goes: its positions mean other texts.
+create or replace function public.v2_stage_chunks(p_run uuid, p_fence integer, p_rows jsonb) returns integer
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+begin
+    perform public.v2_fenced(p_run, p_fence);
+    delete from public.pipeline_staged_chunks
+    where run_id = p_run and chunking_version <> (p_rows -> 0 ->> 'chunking_version')::integer;
+    insert into public.pipeline_staged_chunks (
+        run_id, tier, position, conversation_id, title, content, message_count, chunk_index, total_chunks,
+        token_count, new_characters, created_at, is_recent, chunking_version
+    )
+    select p_run, r.tier, r.position, r.conversation_id, r.title, r.content, r.message_count, r.chunk_index,
+           r.total_chunks, r.token_count, r.new_characters, r.created_at, r.is_recent, r.chunking_version
+    from jsonb_to_recordset(p_rows) as r (
+        tier text, position integer, conversation_id text, title text, content text, message_count integer,
+        chunk_index integer, total_chunks integer, token_count integer, new_characters integer,
+        created_at timestamptz, is_recent boolean,
+        chunking_version integer
+    )
+    on conflict (run_id, tier, position) do nothing;
+    return jsonb_array_length(p_rows);
+end
+$$;

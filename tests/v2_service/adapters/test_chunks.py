@@ -34,6 +34,19 @@ async def test_staging_again_doubles_nothing(taken: Taken) -> None:
     assert [row.chunk for row in await chunks.medium(lease, -1, 10)] == made[:2]
 
 
+async def test_chunks_that_an_older_chunking_staged_are_not_mixed_with_ours(taken: Taken) -> None:
+    chunks, lease = taken.services.chunks, taken.lease
+    await chunks.stage(lease, [chunk(0), chunk(1), chunk(2)], NOW)
+    older = {"p_run": lease.run_id, "p_fence": lease.fence}
+    rows = await taken.services.rest.select(
+        "pipeline_staged_chunks", {"run_id": f"eq.{lease.run_id}", "position": "eq.2"}
+    )
+    await taken.services.rest.call("v2_stage_chunks", {**older, "p_rows": [{**rows[0], "chunking_version": 1}]})
+    assert (await chunks.staged(lease))["chunks"] == 1
+    await chunks.stage(lease, [chunk(0)], NOW)
+    assert [row.chunk.position for row in await chunks.medium(lease, -1, 10)] == [0]
+
+
 async def test_pages_go_by_key_so_that_every_chunk_is_embedded_once(taken: Taken) -> None:
     chunks, lease = taken.services.chunks, taken.lease
     await chunks.stage(lease, [chunk(position) for position in range(25)], NOW)
