@@ -15,10 +15,11 @@ MAX_PINS: Final = 10_000
 class Pins:
     """One worker's pins. Times are seconds of a clock that all processes of the machine share.
 
-    `version` is that of the listing in force, 0 before the first; `dropped` counts users who found no room.
+    `users` are all of them, for look-ups: the decision asks on each request. `version` is that of the listing in force,
+    0 before the first; `dropped` counts users who found no room.
     """
 
-    __slots__ = ("_draft", "_draft_of", "_fresh", "_listed", "_max_age", "dropped", "heard", "version")
+    __slots__ = ("_draft", "_draft_of", "_fresh", "_listed", "_max_age", "dropped", "heard", "users", "version")
 
     def __init__(self, max_age: float) -> None:
         self._max_age = max_age
@@ -26,15 +27,16 @@ class Pins:
         self._fresh: dict[str, float] = {}
         self._draft: set[str] = set()
         self._draft_of = 0
+        self.users: set[str] = set()
         self.version = 0
         self.heard: float | None = None
         self.dropped = 0
 
     def __contains__(self, user: object) -> bool:
-        return user in self._listed or user in self._fresh
+        return user in self.users
 
     def __len__(self) -> int:
-        return len(self._listed) + sum(user not in self._listed for user in self._fresh)
+        return len(self.users)
 
     def accept(self, user: str, now: float) -> bool:
         """v2 has taken a job of this user; True if that is news. Nothing happens while there is no listing."""
@@ -45,6 +47,7 @@ class Pins:
             return False
         news = user not in self._fresh
         self._fresh[user] = now
+        self.users.add(user)
         return news
 
     def confirm(self, version: int, began: float) -> bool:
@@ -64,16 +67,22 @@ class Pins:
         if last:
             self._listed, self.version = frozenset(self._draft), version
             self._draft_of, self._draft = 0, set()
+            self.users = {*self._listed, *self._fresh}
             self._settle(began)
 
     def expire(self, now: float) -> bool:
         """Give up what is too old; True if that happened."""
         if self.heard is None or now - self.heard <= self._max_age:
             return False
-        self._listed, self._fresh, self.version, self.heard = frozenset(), {}, 0, None
+        self._listed, self._fresh, self.users = frozenset(), {}, set()
+        self.version, self.heard = 0, None
         return True
 
     def _settle(self, began: float) -> None:
         """A job that was taken before the listing began is in it, or has ended."""
         self.heard = began if self.heard is None else max(began, self.heard)
-        self._fresh = {user: since for user, since in self._fresh.items() if since >= began}
+        settled = [user for user, since in self._fresh.items() if since < began]
+        for user in settled:
+            del self._fresh[user]
+            if user not in self._listed:
+                self.users.discard(user)

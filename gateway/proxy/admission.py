@@ -39,7 +39,7 @@ def admit(exchange: "Exchange", prefix: bytes, *, complete: bool) -> Decision:
         killed=service.kill.engaged,
         breaker_open=service.breaker.is_open(now),
         force=None if asked is None else _forced(service, asked, found.identity),
-        pinned=found.identity.value in service.pins.users,
+        pinned=found.identity.value in service.pins.held.users,
     )
     if decision.reason is Reason.FORCED:
         service.meters.events.add("forced", decision.backend)

@@ -41,22 +41,22 @@ def parts(listed: Listed) -> Iterator[Message]:
 
 
 class Pinning:
-    """The pins of one worker. `users` is what the decision asks; `tell` is called with users that nobody else knows."""
+    """The pins of one worker. `held` is what the decision asks; `tell` is called with users that nobody else knows."""
 
-    __slots__ = ("tell", "users")
+    __slots__ = ("held", "tell")
 
     def __init__(self, max_age: float) -> None:
-        self.users = Pins(max_age)
+        self.held = Pins(max_age)
         self.tell: Callable[[str], object] = _nobody
 
     def accepted(self, user: str) -> None:
         """v2 has taken a job of this user: it stays there from now on, in every worker."""
-        if self.users.accept(user, time.monotonic()):
+        if self.held.accept(user, time.monotonic()):
             self.tell(user)
 
     def poll(self) -> bool:
         """Give up a listing that is too old; True if that happened."""
-        return self.users.expire(time.monotonic())
+        return self.held.expire(time.monotonic())
 
     def operations(self) -> dict[str, Callable[[Message], Message]]:
         """What the control channel may ask."""
@@ -64,26 +64,26 @@ class Pinning:
 
     def snapshot(self) -> Message:
         """For the supervisor."""
-        heard = self.users.heard
+        heard = self.held.heard
         age = None if heard is None else max(0.0, time.monotonic() - heard)
-        return {"users": len(self.users), "age": age, "dropped": self.users.dropped}
+        return {"users": len(self.held), "age": age, "dropped": self.held.dropped}
 
     def _listing(self, message: Message) -> Message:
         version, began, users = message["version"], message["began"], message.get("users")
         assert isinstance(version, int)
         assert isinstance(began, int | float)
         if isinstance(users, list):
-            self.users.take(version, began, users, last=message["last"] is True)
+            self.held.take(version, began, users, last=message["last"] is True)
         else:
-            self.users.confirm(version, began)
-        return {"version": self.users.version}
+            self.held.confirm(version, began)
+        return {"version": self.held.version}
 
     def _sibling(self, message: Message) -> Message:
-        self.users.accept(str(message["user"]), time.monotonic())
+        self.held.accept(str(message["user"]), time.monotonic())
         return {}
 
     def _asked(self, message: Message) -> Message:
-        return {"pinned": message["user"] in self.users}
+        return {"pinned": message["user"] in self.held}
 
 
 def _nobody(_: str) -> None:

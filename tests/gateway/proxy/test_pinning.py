@@ -19,7 +19,7 @@ def test_a_worker_that_lacks_a_listing_is_given_it_in_parts() -> None:
     assert told(pinning, confirmation(listed)) == {"version": 0}
     answers = [told(pinning, part) for part in parts(listed)]
     assert answers == [{"version": 0}, {"version": 0}, {"version": 3}]
-    assert len(pinning.users) == 2 * PART + 1
+    assert len(pinning.held) == 2 * PART + 1
     assert told(pinning, confirmation(listed)) == {"version": 3}
 
 
@@ -27,7 +27,7 @@ def test_a_listing_of_nobody_is_one_part() -> None:
     pinning = Pinning(60)
     (part,) = parts(Listed(1, time.monotonic(), ()))
     assert told(pinning, part) == {"version": 1}
-    assert len(pinning.users) == 0
+    assert len(pinning.held) == 0
 
 
 def test_no_message_is_longer_than_the_channel_takes() -> None:
