@@ -34,6 +34,7 @@ from gateway.ops.access import OpsAccess
 from gateway.ops.comparison import compare
 from gateway.ops.evidence_pages import OFF, EvidencePages
 from gateway.ops.front import Behind, OpsFront, Watch
+from gateway.ops.guard_gauges import GuardGauges
 from gateway.ops.job_watch import JobCounts, JobWatch
 from gateway.ops.jobs import V2Jobs
 from gateway.ops.origin import FileOrigin, Origin, UnleashOrigin
@@ -78,13 +79,12 @@ async def serve(
     watch = FleetWatch(fleet, flags, partial(compare, origin), job_watch)
     access = OpsAccess(host=ops.host, token=config.ops_token or None)
     observation = await _observe(config, fleet)
-    watches: list[Watch] = [watch, *([observation] if observation else [])]
-    pages = EvidencePages(
-        observation, fleet, Headroom(config.worker.upstream_connections + config.worker.upstream_waiting)
-    ).pages
+    headroom = Headroom(config.worker.upstream_connections + config.worker.upstream_waiting)
+    evidence = EvidencePages(observation, fleet, headroom)
+    watches: list[Watch] = [watch, GuardGauges(flags), evidence]
     counts: JobCounts = observation.running if observation else dict
     load = partial(_load_api, fleet, flags, origin, access, job_watch, counts)
-    front = OpsFront(fleet, access, load, watches, pages)
+    front = OpsFront(fleet, access, load, watches, evidence.pages)
     server = _OpsServer(
         uvicorn.Config(front, log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=30)
     )

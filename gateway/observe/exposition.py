@@ -16,12 +16,14 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
 from flags.apply_times import BOUNDS as APPLY_BOUNDS
+from gateway.core.stages import SERVING, Stage, stage_of
 from gateway.observe.meters import BOUNDS, LAG_BOUNDS, SERIES_BUDGET
 from gateway.observe.open_metrics import open_metrics
 from gateway.observe.totals import Json, Totals, lags, total
 
 Labels = TypeVar("Labels", bound=tuple[str, ...])
 MAX_RETIRED: Final = 64
+MAX_FLAGS: Final = 20
 
 
 class Exposition(Collector):
@@ -55,6 +57,7 @@ class Exposition(Collector):
         for metric in (
             *_traffic(totals),
             *_state(alive),
+            *_rollouts(alive),
             *_processes(self._snapshots, alive),
             _build_info(self._build),
             *supervisor,
@@ -188,6 +191,25 @@ def _state(alive: list[Json]) -> Iterator[Metric]:
         failing.add_metric(worker, 1 if flags["error"] else 0)
         killed.add_metric(worker, 1 if one["killed"] else 0)
     yield from (generation, age, failing, killed, ejected, openings, pins)
+
+
+def _rollouts(alive: list[Json]) -> Iterator[Metric]:
+    """What the flags say in each worker; MAX_FLAGS of them, since a flag server may hold everybody's."""
+    percentage = GaugeMetricFamily(
+        "gateway_flag_percentage",
+        "Percentage of a flag that a worker acts on: 0 if the flag is off or its stage serves nobody.",
+        labels=["flag", "worker"],
+    )
+    stages = GaugeMetricFamily("gateway_flag_stage", "1 for the stage of a flag.", labels=["flag", "stage"])
+    found: dict[str, Stage] = {}
+    for one in alive:
+        for flag, enabled, stored, value in one["flags"].get("rollouts", ())[:MAX_FLAGS]:
+            stage = found[flag] = stage_of(stored)
+            percentage.add_metric([flag, str(one["worker"])], value if enabled and stage in SERVING else 0)
+    for flag, now in sorted(found.items()):
+        for stage in Stage:
+            stages.add_metric([flag, stage], stage is now)
+    yield from (percentage, stages)
 
 
 def _processes(snapshots: list[Json], alive: list[Json]) -> Iterator[Metric]:

@@ -103,6 +103,11 @@ class Worker:
                 "changed_at": flags.changed_at,
                 "apply_seconds": flags.applied.last,
                 "age": flags.age(),
+                "rollouts": [
+                    (one.name, one.enabled, one.stage, one.lead.percentage)
+                    for one in (flags.snapshot.features.values() if flags.snapshot else ())
+                    if one.lead is not None
+                ],
             },
             "counters": service.meters.snapshot()
             | {

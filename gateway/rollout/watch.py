@@ -2,7 +2,9 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
+from gateway.rollout.bulletin import POST_EVERY, Bulletin, BulletinBoard
 from gateway.rollout.errors import LeaseTakenError
 from gateway.rollout.guard import Guard, Post
 from gateway.rollout.memory import Lease
@@ -21,10 +23,15 @@ def watch(post: Post, stop: threading.Event, tell: Callable[[str], None], *, unt
         return None
     try:
         guard = Guard(post)
-        said = None
+        said, board, posted = None, BulletinBoard(post.flags_path), float("-inf")
         while not stop.is_set():
             guard.look()
-            progress = guard.memory.progress
+            progress, now = guard.memory.progress, post.clock()
+            if progress.phase is not said or now - posted >= POST_EVERY:
+                posted = now
+                # It only informs: a folder that cannot be written must not stop the guard, which may still roll back.
+                with suppress(OSError):
+                    board.post(Bulletin.of(progress, guard.findings(), now))
             if progress.phase is not said:
                 said = progress.phase
                 tell(f"{progress.phase} at {progress.expected} %: {progress.why}")

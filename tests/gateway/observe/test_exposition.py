@@ -114,6 +114,12 @@ def test_the_lateness_of_the_event_loop_is_a_histogram() -> None:
     assert found["gateway_loop_lag_seconds_sum", (("worker", "0"),)] == 3.5
 
 
+def test_the_supervisors_own_process_is_measured() -> None:
+    found = samples(Exposition().render([]))
+    assert found["process_resident_memory_bytes", ()] > 0
+    assert found["process_cpu_seconds_total", ()] >= 0
+
+
 def test_the_build_that_answers_is_seen() -> None:
     found = samples(Exposition("2027-01-01.abc").render([]))
     [labels] = [dict(labels) for (name, labels) in found if name == "gateway_build_info"]
@@ -121,7 +127,15 @@ def test_the_build_that_answers_is_seen() -> None:
     assert labels["version"]
 
 
-def test_the_supervisors_own_process_is_measured() -> None:
-    found = samples(Exposition().render([]))
-    assert found["process_resident_memory_bytes", ()] > 0
-    assert found["process_cpu_seconds_total", ()] >= 0
+def test_a_flags_percentage_is_the_one_that_is_acted_on() -> None:
+    one = snapshot(busy(1))
+    stored = {"on": (True, None), "off": (False, "ramp"), "shadowed": (True, "shadow")}
+    rollouts = [(flag, enabled, stage, 50) for flag, (enabled, stage) in stored.items()]
+    one["flags"] = {"generation": 3, "error": None, "age": 0.5, "rollouts": rollouts}
+
+    found = samples(Exposition().render([one]))
+
+    shown = {flag: found["gateway_flag_percentage", (("flag", flag), ("worker", "0"))] for flag in stored}
+    assert shown == {"on": 50, "off": 0, "shadowed": 0}
+    assert found["gateway_flag_stage", (("flag", "shadowed"), ("stage", "shadow"))] == 1
+    assert found["gateway_flag_stage", (("flag", "shadowed"), ("stage", "ramp"))] == 0
