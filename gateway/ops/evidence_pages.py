@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 MAX_RECORDS: Final = 5000
 RECORDS: Final = 1000
 OFF: Final = "no evidence is kept: GATEWAY_STATE_DIR is not set"
+_METRICS_OFF: Final = b"""# HELP gateway_evidence_up 1 while the evidence can be written.
+# TYPE gateway_evidence_up gauge
+gateway_evidence_up 0.0
+# HELP gateway_jobs_followers Pipelines whose jobs are to be followed.
+# TYPE gateway_jobs_followers gauge
+gateway_jobs_followers 0.0
+"""
 
 
 class Reply(NamedTuple):
@@ -66,6 +73,10 @@ class EvidencePages:
         if self._observation is None:
             return _json(json.dumps({"evidence": {"problem": OFF}, "following": {}, "not_following": OFF}))
         return _json(json.dumps(self._observation.status() | {"running": dict(self._observation.running())}))
+
+    def exposition(self) -> bytes:
+        """Metrics of evidence and jobs in Prometheus' text format; zeros where no evidence is kept."""
+        return _METRICS_OFF if self._observation is None else self._observation.exposition()
 
     def _observing(self) -> "Observation":
         if self._observation is None:

@@ -42,9 +42,8 @@ async def asking(folder: Path | None, fleet: Fleet) -> AsyncIterator[tuple[httpx
     observation = None if folder is None else Observation(fleet, ObservationConfig(folder))
     if observation is not None:
         await observation.open()
-    pages = EvidencePages(observation, fleet, Headroom(10)).pages
-    watches = [observation] if observation is not None else []
-    door = OpsFront(fleet, OpsAccess("0.0.0.0", "s3cret"), nothing_behind, watches, pages)
+    evidence = EvidencePages(observation, fleet, Headroom(10))
+    door = OpsFront(fleet, OpsAccess("0.0.0.0", "s3cret"), nothing_behind, [evidence], evidence.pages)
     headers = {"authorization": "Bearer s3cret"}
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(door), base_url="http://127.0.0.1:9090", headers=headers
@@ -83,6 +82,7 @@ async def test_without_a_folder_every_page_says_that_nothing_is_kept() -> None:
         answer = await ops.get("/evidence")
         assert (answer.status_code, "GATEWAY_STATE_DIR" in answer.json()["detail"]) == (409, True)
         assert "GATEWAY_STATE_DIR" in (await ops.get("/ops/pipelines")).json()["evidence"]["problem"]
+        assert "gateway_evidence_up 0.0" in (await ops.get("/metrics")).text
 
 
 async def test_a_folder_that_cannot_be_used_is_said_and_stops_nothing(tmp_path: Path) -> None:
