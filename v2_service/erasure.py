@@ -23,22 +23,28 @@ class Workshop(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """How much was found and erased."""
+    """How much was found and erased.
+
+    `monolith_job` is an import of the user that the monolith was working on: nobody can stop it from here, and what it
+    writes afterwards stays until the user is erased again.
+    """
 
     user_id: str
     runs: int
     chunks: int
     checkpoints: int
     objects: int
+    monolith_job: str | None = None
 
 
 async def erase(services: Services, workshop: Workshop, user: str) -> Erased:
     """Erase a user's derived data and exports. Raises UserIdInvalid, StoreUnavailable, StoreRefused."""
     owner = user_id(user)
+    monolith_job = await services.runs.legacy_import(owner)
     # Rows first: a worker that is still busy with the user then can write nothing any more.
     rows = await services.runs.erase(owner)
     checkpoints = await workshop.forget(rows.runs)
     objects = 0
     for bucket in services.settings.buckets:
         objects += await services.storage.delete_folder(bucket, owner)
-    return Erased(owner, len(rows.runs), rows.chunks, checkpoints, objects)
+    return Erased(owner, len(rows.runs), rows.chunks, checkpoints, objects, monolith_job)

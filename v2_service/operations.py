@@ -21,7 +21,8 @@ router = APIRouter()
 async def erase_user(request: Request, user_id: UserId) -> dict[str, object]:
     """Erase all that imports derived from the user's conversations, and the exports. A running import is stopped.
 
-    The answer counts what was there; sent again, it counts nothing. The account and its chat stay.
+    The answer counts what was there; sent again, it counts nothing. The account and its chat stay. Where it names a
+    `monolith_job`, the monolith was importing for the user: send it again when that is over.
     """
     app = app_of(request)
     erased = await erase(app.services, app.workshop, user_id)

@@ -10,6 +10,7 @@ from tests.v2_service.exports import export
 from tests.v2_service.running import POLL_SECONDS, RUN_SECONDS, RunningService
 
 TABLES = ("conversation_chunks", "pipeline_runs", "raw_conversations", "processing_jobs")
+OTHERS = 0o077
 KEPT = ("id", "user_id", "created_at", "updated_at", "referral_code", "referred_by", "referral_count")
 
 
@@ -37,7 +38,7 @@ def test_everything_goes_and_the_account_is_as_new(service: RunningService, user
     kept = service.imported(other, export(1))
     sandbox.upload(f"user-imports/{user}/deeper/and-deeper.json", b"[]")
     job_row = {"user_id": user, "status": "processing"}
-    assert sandbox.http.post("/rest/v1/processing_jobs", json=job_row).is_success
+    made = sandbox.http.post("/rest/v1/processing_jobs", json=job_row, headers={"prefer": "return=representation"})
     assert checkpoints(service, job["job_id"]) == 1
     erased = service.http.delete(f"/users/{user}")
     assert erased.status_code == 200
@@ -47,6 +48,7 @@ def test_everything_goes_and_the_account_is_as_new(service: RunningService, user
         "chunks": job["counts"]["chunks"],
         "checkpoints": 1,
         "objects": 2,
+        "monolith_job": made.json()[0]["id"],
     }
     assert rows(sandbox, user) == dict.fromkeys(TABLES, 0)
     assert objects(sandbox, user) == []
@@ -84,3 +86,13 @@ def test_an_import_that_is_running_is_stopped_and_writes_nothing_afterwards(serv
     assert service.profile(user)["soulprint_text"] is None
     assert checkpoints(service, job_id) == 0
     assert not (service.state / "spool" / job_id).exists()
+    for table in ("pipeline_staged_chunks", "pipeline_replies"):
+        assert sandbox.rows(table, {"run_id": f"eq.{job_id}", "select": "run_id"}) == []
+
+
+def test_what_lies_on_disk_is_for_the_services_own_account_alone(service: RunningService, user: str) -> None:
+    service.imported(user, export(1))
+    assert service.state.stat().st_mode & OTHERS == 0
+    made = [path for path in service.state.rglob("*") if path != service.log]
+    assert any(path.name == "jobs.sqlite" for path in made)
+    assert [path for path in made if path.stat().st_mode & OTHERS] == []

@@ -45,6 +45,13 @@ def test_metrics_count_what_was_paid() -> None:
     assert value("v2_model_tokens_total", {"step": "extract", "direction": "output"}) == 7
 
 
+def test_memory_and_cpu_of_the_process_are_exported(service: RunningService) -> None:
+    values = dict(line.rsplit(" ", 1) for line in service.http.get("/metrics").text.splitlines() if line[0] != "#")
+    assert float(values["process_resident_memory_bytes"]) > 10 * 1024 * 1024
+    assert float(values["process_cpu_seconds_total"]) > 0
+    assert float(values["v2_event_loop_lag_seconds"]) >= 0
+
+
 def test_a_services_log_holds_no_text_id_or_key_of_anybody(service: RunningService, user: str) -> None:
     inline = {"user_id": user, "conversations": [conversation(1, SECRET_TEXT)]}
     service.ended(service.http.post("/process-full", json=inline).json()["job_id"])

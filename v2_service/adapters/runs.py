@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from v2_service.adapters.answers import only_row, whole_number
 from v2_service.adapters.supabase import Rest
@@ -209,6 +209,12 @@ class Runs:
         }
         row = only_row(await self._rest.call("v2_retry_run", wanted))
         return Retry(str(row["verdict"]), whole_number(row["staged"]))
+
+    async def legacy_import(self, user_id: str) -> str | None:
+        """The monolith's running import of the user, by the rule of the claim."""
+        since = datetime.now(UTC) - timedelta(seconds=self._settings.legacy_import_seconds)
+        job = await self._rest.call("v2_legacy_import", {"p_user": user_id, "p_since": since.isoformat()})
+        return job if isinstance(job, str) else None
 
     async def erase(self, user_id: str) -> ErasedRows:
         """Delete the user's runs, chunks and job rows, and empty the profile."""

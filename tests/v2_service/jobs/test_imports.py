@@ -84,6 +84,13 @@ def test_l_52_facts_of_an_undated_conversation_have_no_date_and_its_chunks_are_n
     assert {row["is_recent"] for row in chunks(service.sandbox, user, "is_recent")} == {False}
 
 
+def test_the_start_of_the_extraction_logs_chunks_and_concurrency(service: RunningService, user: str) -> None:
+    job = service.imported(user, export(2))
+    lines = [json.loads(line) for line in service.log.read_text().splitlines() if line.startswith("{")]
+    [line] = [one for one in lines if one["event"] == "extraction begins" and one["run_id"] == job["id"]]
+    assert (line["chunks"], line["concurrency"]) == (job["counts"]["medium"], 3)
+
+
 def test_the_bill_counts_every_call(service: RunningService, user: str) -> None:
     job = service.imported(user, export(5))
     cost = job["cost"]
