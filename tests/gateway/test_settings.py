@@ -57,6 +57,18 @@ def test_a_route_that_asks_for_a_key_needs_one(tmp_path: Path) -> None:
         GatewaySettings(routes=routes)
 
 
+def test_jobs_are_followed_only_with_a_key_and_a_folder(tmp_path: Path) -> None:
+    url = "http://127.0.0.1:54321"
+    for given in ({}, {"supabase_service_key": "k"}, {"state_dir": str(tmp_path)}):
+        with pytest.raises(ValidationError, match="GATEWAY_STATE_DIR"):
+            GatewaySettings(supabase_url=url, **given)
+    whole = GatewaySettings(supabase_url=url, supabase_service_key="k-e-y", state_dir=str(tmp_path))
+    told = whole.config({})
+    assert (told.supabase_service_key, told.state_dir, told.worker.evidence) == ("k-e-y", str(tmp_path), True)
+    assert "k-e-y" not in repr(whole)
+    assert GatewaySettings().worker_config().evidence is False
+
+
 def test_secrets_are_not_shown() -> None:
     assert "hush" not in repr(GatewaySettings(ops_token="hush", api_key="hush"))  # type: ignore[arg-type]  # as read
 
