@@ -1,8 +1,8 @@
 """One HTTP/1 head, from bytes to checked facts; the counterpart of gateway.core.headers, which writes heads.
 
-A head is only looked at when all of it is here. The start line is read by a strict pattern, the field lines by llhttp
-in its strict mode, and what llhttp lets pass is refused in gateway.core.framing. A fresh parser reads each block, so
-nothing of one message can leak into the next.
+A head is only looked at when all of it is here. The start line is read by a strict pattern, the field lines by
+gateway.core.lines where they are of the usual kind, else by llhttp in its strict mode, and what llhttp lets pass is
+refused in gateway.core.framing. A fresh parser reads each block, so nothing of one message can leak into the next.
 """
 
 import re
