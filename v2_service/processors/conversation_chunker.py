@@ -178,7 +178,10 @@ def render(conversation: Conversation, spans: Sequence[Span], day: date | None =
         if span.message == last:
             lines[-1] += text
             continue
-        mark = f" {_CUSTOM_INSTRUCTIONS_MARK}" if message.source == "custom_instructions" else ""
+        own = message.source == "custom_instructions"
+        # A message cannot pass for the person's instructions by beginning as they do.
+        forged = not own and text.lstrip().lower().startswith(_CUSTOM_INSTRUCTIONS_MARK)
+        mark = f" {_CUSTOM_INSTRUCTIONS_MARK}" if own else " >" if forged else ""
         lines.append(f"{_day_mark(message, day)}{_SPEAKERS[message.role]}{mark} {text}")
         last = span.message
     return "\n".join(map(without_labels, lines))

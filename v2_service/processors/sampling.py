@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from v2_service.contract import Conversation, Message
-from v2_service.processors.labels import one_line, without_labels
+from v2_service.processors.labels import INSTRUCTIONS_HEADING, one_line, without_labels
 from v2_service.processors.tokens import estimate_tokens
 
 _ELLIPSIS = " […]"
@@ -84,7 +84,7 @@ class ConversationSampler:
     def sample(self) -> Sample:
         """The best conversations that fit the budget; custom instructions come first under their own heading."""
         instructions = [_cut(text, self.settings.user_characters) for text in self._instructions]
-        parts = [f"## The person's own instructions\n{text}" for text in instructions]
+        parts = [f"{INSTRUCTIONS_HEADING}\n{without_labels(text)}" for text in instructions]
         left = self.settings.budget_tokens - sum(map(estimate_tokens, parts))
         chosen: list[_Entry] = []
         for entry in sorted(self._heap, reverse=True):
