@@ -31,6 +31,7 @@ KILLS = """Users who already have chunks import a larger export, three at once, 
 more, for another user and undisturbed: its **twin**. A meter stands between the service and the models and writes down
 every answer, and whether the asker was still alive to take it; another connection looks at the users' chunks fifty
 times a second. Bills are compared import by import and step by step."""
+KILLS_AGAIN = "The same with another seed (`--seed 2`): a second campaign with a sandbox and users of its own."
 MEMORY = """Exports as large users have them: conversations of a megabyte, of which a few kilobytes are talk and the
 rest is what tools wrote, edits and hidden messages. A new service for each row; three model calls at once. Memory is
 the process's resident set: its peak is the kernel's own (VmHWM). /health is asked up to twenty times a second
@@ -217,6 +218,7 @@ _PARSING = (
 _RATE = ("status", "concurrency", "per_minute", "answered", "throttled", "least_seconds", "seconds", "ratio", "load")
 SECTIONS: dict[str, tuple[str, str, Callable[[Found], Table]]] = {
     "kills": ("kill -9", KILLS, kills_table),
+    "kills-2": ("kill -9, other moments", KILLS_AGAIN, kills_table),
     "memory": ("Whole imports: memory, time, /health", MEMORY, memory_table),
     "parsing": ("Parsing and chunking alone", PARSING, plain_table(_PARSING)),
     "rate": ("Under a rate limit", RATE, pairs_table(_RATE)),
