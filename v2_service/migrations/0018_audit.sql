@@ -63,7 +63,7 @@ language sql stable security definer set search_path = public, extensions, pg_te
         where b.state <> 'settled' and b.begun_at < now() - interval '2 days'
         union all
         select 'run_silent_for_two_hours', user_id from public.pipeline_runs
-        where status in ('accepted', 'running') and coalesce(heartbeat_at, created_at) < now() - interval '2 hours'
+        where status in ('accepted', 'running', 'handing_back') and coalesce(heartbeat_at, created_at) < now() - interval '2 hours'
     )
     select coalesce(jsonb_object_agg(finding, jsonb_build_object('found', found, 'users', users)), '{}') from (
         select finding, count(*) as found,
