@@ -90,6 +90,7 @@ def backends(layout: Layout) -> tuple[Service, Service]:
             **environment,
             "V2_STATE_DIR": str(layout.state / "v2"),
             "V2_FULL_PASS_MIN_CONVERSATIONS": MIN_CONVERSATIONS,
+            "V2_HAND_BACK_URL": layout.legacy_url,
         },
     )
     return legacy, v2
