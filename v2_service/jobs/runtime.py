@@ -253,8 +253,8 @@ def workflow_name(run_id: str, number: int) -> str:
 
 
 def hand_back_name(run_id: str, number: int) -> str:
-    """Id of a hand-back's workflow."""
-    return f"{run_id}@hand-back.{number}"
+    """Id of a hand-back's workflow; with the version in it, as another version would not take up this one's."""
+    return f"{run_id}@{PIPELINE_VERSION}.hand-back.{number}"
 
 
 async def _failed_step(workflow_id: str) -> int | None:

@@ -44,7 +44,9 @@ begin
     end if;
     update public.pipeline_runs
     set status = 'handing_back', handing_back_at = clock_timestamp(), fence = fence + 1, lease_owner = null,
-        lease_expires_at = null, updated_at = now()
+        lease_expires_at = null, updated_at = now(),
+        -- Of an earlier hand-back that was refused, after which the run was retried here.
+        hand_back_sent_at = null, hand_back_attempts = 0, legacy_job_id = null
     where id = p_run;
     update public.user_profiles
     set embedding_status = case when run.switched_at is null and embedding_status = 'processing'

@@ -74,6 +74,21 @@ async def test_only_one_worker_may_ask_and_a_stale_one_can_end_nothing(taken: Ta
     assert replace(retaken, fence=again.fence) == replace(again, attempts=1)
 
 
+async def test_a_hand_back_after_a_refused_one_begins_with_nothing_in_doubt(taken: Taken) -> None:
+    services, run = taken.services, taken.lease.run_id
+    await services.hand_backs.begin(run)
+    refused = await services.hand_backs.take(run)
+    assert refused is not None
+    await services.hand_backs.note(refused, sending=True)
+    await services.hand_backs.end(refused, "failed", None, "it answered 422")
+    assert (await services.runs.retry(run)).verdict == "accepted"
+    assert (await services.hand_backs.begin(run)).verdict == "begun"
+    again = await services.hand_backs.take(run)
+    assert again is not None
+    assert again.attempts == 0
+    assert await services.hand_backs.seen(again) == Sighting(None, None)
+
+
 async def test_a_row_from_before_the_hand_back_is_somebody_elses(taken: Taken) -> None:
     services, lease = taken.services, taken.lease
     row = {"user_id": lease.user_id, "status": "failed"}
