@@ -38,12 +38,14 @@ class Received:
 class Reception:
     """Reads the heads of one connection."""
 
-    __slots__ = ("_last", "_service", "hop")
+    __slots__ = ("_last", "_last_head", "_routes", "_service", "hop")
 
     def __init__(self, service: "Service", peer: bytes) -> None:
         self._service = service
         self.hop = Hop(service.name, peer, service.config.trusted_hops)
+        self._routes = service.routes
         self._last: Received | None = None  # of the usual kind
+        self._last_head = b""
 
     def check_unfinished(self, head: PartialHead, piece: bytes) -> None:
         """Refuse a head that is too large already or cannot become one; `piece` came last. Raises ClientFault."""
@@ -56,7 +58,16 @@ class Reception:
 
     def read(self, head: bytes) -> Received:
         """A complete head, with its empty line. Raises ClientFault."""
-        service, last = self._service, self._last
+        last = self._last
+        if last is not None and head == self._last_head and self._routes is self._service.routes:
+            return last
+        found = self._read(head, last)
+        if found is self._last:
+            self._last_head, self._routes = head, self._service.routes
+        return found
+
+    def _read(self, head: bytes, last: Received | None) -> Received:
+        service = self._service
         if len(head) > service.config.target_bytes:
             self._check_size(head)
         end = head.find(b"\r\n")

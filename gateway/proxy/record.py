@@ -36,8 +36,8 @@ def record(exchange: "Exchange", decision: Decision) -> None:
     log = service.access_log
     if log.enabled:
         wall, id_, method, status = service.clock.wall, exchange.request_id, exchange.method, exchange.status
-        sizes = exchange.received, exchange.sent
-        log.add(access_line(wall, id_, method, route, backend, reason, status, seconds, *sizes))
+        received, sent = exchange.received, exchange.sent
+        log.add(access_line(wall, id_, method, route, backend, reason, status, seconds, received, sent))
 
 
 def _trace_id(exchange: "Exchange") -> str:

@@ -27,7 +27,9 @@ _BY_LENGTH = Framing.LENGTH
 
 
 @dataclass(slots=True)
-class _Head:
+class ResponseHead:
+    """A response's head as it came, what it says, and `lines`, which are forwarded of it."""
+
     head: bytes
     line: StatusLine
     special: list[FieldLine]
@@ -43,13 +45,16 @@ class ResponseHeads:
 
     def __init__(self, pool: "Pool") -> None:
         self._pool = pool
-        self._last: _Head | None = None
+        self._last: ResponseHead | None = None
 
-    def read(self, head: bytes) -> tuple[ResponseFacts, bytes]:
-        """Facts of a complete head, with its empty line, and what is forwarded of it. Raises MalformedResponse."""
+    def known(self, data: bytes) -> ResponseHead | None:
+        """The last head, if `data` begins with the very same."""
         last = self._last
-        if last is not None and head == last.head:
-            return last.facts, last.lines
+        return last if last is not None and data.startswith(last.head) else None
+
+    def read(self, head: bytes) -> ResponseHead:
+        """A complete head, with its empty line. Raises MalformedResponse."""
+        last = self._last
         end = head.find(b"\r\n")
         text = head[end:-2]
         try:
@@ -64,8 +69,8 @@ class ResponseHeads:
             raise
         facts, edits = known
         lines = line.text + edits.apply(block.text)
-        self._last = _Head(head, line, block.special, facts, edits, lines)
-        return facts, lines
+        self._last = found = ResponseHead(head, line, block.special, facts, edits, lines)
+        return found
 
     def _edits(self, facts: ResponseFacts, special: list[FieldLine]) -> Edits:
         status, pool = facts.status, self._pool
@@ -73,7 +78,7 @@ class ResponseHeads:
         return response_edits(facts, special, pool.backend.encode(), pool.service.name, framed=framed)
 
 
-def _known(last: _Head, line: StatusLine, block: FieldBlock) -> tuple[ResponseFacts, Edits] | None:
+def _known(last: ResponseHead, line: StatusLine, block: FieldBlock) -> tuple[ResponseFacts, Edits] | None:
     """What the last head says of this one, if they differ in plain lines only, or in their length."""
     facts = last.facts
     if line is not last.line:

@@ -117,9 +117,11 @@ class UpstreamConnection(asyncio.Protocol):
                     raise MalformedResponse("The head of the answer is too large.", Where.RESPONSE_HEAD)
                 return
             data, self._partial = whole, None
-        end = data.find(b"\r\n\r\n") + 4
+        known = self._heads.known(data)
+        end = data.find(b"\r\n\r\n") + 4 if known is None else len(known.head)
         while 4 <= end <= MAX_HEAD:
-            facts, lines = self._heads.read(data[:end])
+            head = known or self._heads.read(data[:end])
+            facts, lines, known = head.facts, head.lines, None
             data = data[end:]
             if facts.status >= 200 or facts.status == 101:
                 self._final(exchange, facts, lines, data)

@@ -246,7 +246,8 @@ async def test_answers_of_two_clients_never_cross(tmp_path: Path) -> None:
         async def client(number: int) -> None:
             paths = [b"/%d-%d" % (number, turn) for turn in range(20)]
             received = await running.send(b"".join(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % path for path in paths))
-            assert [answer.body for answer in answers(received)] == paths
+            # The client has ended its side, so that a slow machine may have asked it whether it still listens.
+            assert [answer.body for answer in answers(received) if answer.status != 100] == paths
 
         await asyncio.gather(*(client(number) for number in range(50)))
 

@@ -80,9 +80,10 @@ def request(reception: Reception, head: bytes) -> object:
 
 def answer(heads: ResponseHeads, head: bytes) -> object:
     try:
-        return heads.read(head)
+        found = heads.known(head) or heads.read(head)
     except GatewayError as error:
         return type(error), error.detail
+    return found.facts, found.lines
 
 
 @settings(max_examples=400)
@@ -102,6 +103,15 @@ def test_each_answer_is_read_as_if_it_were_the_first(heads: list[bytes]) -> None
     kept = ResponseHeads(pool)
     for head in heads:
         assert answer(kept, head) == answer(ResponseHeads(pool), head)
+
+
+def test_a_new_route_table_holds_for_a_connection_that_repeats_itself() -> None:
+    service = a_service()
+    kept = Reception(service, b"10.0.0.9")
+    head = b"GET /limited/1 HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert [kept.read(head).route.name for _ in range(2)] == ["limited", "limited"]
+    service.routes = parse_routes("")
+    assert [kept.read(head).route.name for _ in range(2)] == ["unmatched", "unmatched"]
 
 
 def test_request_lines_are_remembered_within_bounds() -> None:
