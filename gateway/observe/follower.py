@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from gateway.observe.errors import SourceRefused
 from gateway.observe.evidence_records import counts, end_record, start_record
 from gateway.observe.evidence_store import EvidenceStore
 from gateway.observe.job_ledger import Begun, JobLedger, Unstarted
@@ -52,13 +53,14 @@ class Settled:
 
 @dataclass(slots=True)
 class Pass:
-    """What one pass brought. `behind` says that it did not get to the end."""
+    """What one pass brought. `behind`: it did not get to the end; `refused`: why a job could not be looked at."""
 
     accepted: int = 0
     profiles: list[SeenJob] = field(default_factory=list)
     callbacks: list[SeenJob] = field(default_factory=list)
     settled: list[Settled] = field(default_factory=list)
     behind: bool = False
+    refused: str | None = None
 
 
 class Follower:
@@ -88,7 +90,8 @@ class Follower:
     async def advance(self, now: float, collect: Collect) -> Pass:
         """One pass; `collect` brings the workers' decisions into the evidence.
 
-        Raises SourceUnavailable, SourceRefused or EvidenceUnusable; what was done until then stays done.
+        Raises SourceUnavailable, SourceRefused or EvidenceUnusable; what was done until then stays done. A job that
+        cannot be looked at is tried again after a while.
         """
         done = Pass()
         await self._read_changes(now, done)
@@ -160,7 +163,11 @@ class Follower:
         rows = await self._source.rows(TABLES[self.pipeline], query)
         found = {job.id: job for job in await self._take(rows, done, read=False)}
         for job_id in ids:
-            settled = await self._judge(job_id, found.get(job_id), now, done)
+            try:
+                settled = await self._judge(job_id, found.get(job_id), now, done)
+            except SourceRefused as error:  # a column or a right is missing: the other jobs need not wait for it
+                done.refused = str(error)
+                continue
             if settled is not None:
                 done.settled.append(settled)
         await self._thread.run(lambda: self._ledger.checked(self.pipeline, ids, now))

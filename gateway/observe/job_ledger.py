@@ -107,12 +107,13 @@ class JobLedger:
                     insert(connection, [one.record])
 
     def unsettled(self, pipeline: Pipeline, silent_since: float, check_before: float, limit: int) -> list[str]:
-        """Ids of jobs to look at: over, their decision looked for and their end not told; or open and silent, and not
-        looked at lately."""
+        """Ids of jobs to look at that were not looked at lately: over, with their decision looked for and their end not
+        told; or open and silent."""
         rows = self._database.read(
-            "select id from jobs where pipeline = ? and ((ended = 0 and started = 1 and state not in (?, ?))"
-            " or (state in (?, ?) and alive_at < ? and checked_at < ?)) order by changed_at limit ?",
-            (pipeline, *_OPEN, *_OPEN, silent_since, check_before, limit),
+            "select id from jobs where pipeline = ? and checked_at < ? and ("
+            " (ended = 0 and started = 1 and state not in (?, ?)) or (state in (?, ?) and alive_at < ?)"
+            ") order by changed_at limit ?",
+            (pipeline, check_before, *_OPEN, *_OPEN, silent_since, limit),
         )
         return [str(row[0]) for row in rows]
 
@@ -159,7 +160,8 @@ class JobLedger:
             " started, ended) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (pipeline, id) do update set"
             " state = excluded.state, changed_at = excluded.changed_at, alive_at = excluded.alive_at,"
             " profile_at = coalesce(jobs.profile_at, excluded.profile_at),"
-            " callback = coalesce(jobs.callback, excluded.callback)",
+            " callback = coalesce(jobs.callback, excluded.callback),"
+            " checked_at = case jobs.state when excluded.state then jobs.checked_at else 0 end",
             (
                 *(job.pipeline, job.id, self._pseudonym(job.user_id), job.state, job.accepted_at),
                 *(job.changed_at, job.alive_at, job.profile_at, job.callback, history, history),

@@ -75,9 +75,13 @@ class Pipelines:
             state.problem = str(error)
             self.metrics.follow_errors(follower.pipeline)
             return False
-        if state.problem is not None:
+        if done.refused is not None:
+            self.metrics.follow_errors(follower.pipeline)
+            if done.refused != state.problem:
+                sys.stderr.write(f"{follower.pipeline}: a job cannot be looked at: {done.refused}\n")
+        elif state.problem is not None:
             sys.stderr.write(f"{follower.pipeline}'s jobs are followed again\n")
-        state.read_at, state.problem, state.failures = now, None, 0
+        state.read_at, state.problem, state.failures = now, done.refused, 0
         self._count(follower.pipeline, done)
         return done.behind
 

@@ -275,6 +275,29 @@ async def test_a_pass_that_breaks_in_the_middle_is_finished_by_the_next_one(
         assert [(await watched.end(job))["outcome"] for job in jobs] == ["complete", "complete"]
 
 
+async def test_a_job_that_cannot_be_looked_at_holds_up_no_other(
+    tmp_path: Path, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with watching(tmp_path, sandbox) as watched:
+        (poor, first), (_, second) = imported(sandbox), imported(sandbox)
+        count = SupabaseReader.count
+
+        async def refusing(reader: SupabaseReader, table: str, query: dict[str, str]) -> int:
+            if query["user_id"] == f"eq.{poor}":
+                raise SourceRefused("user_profiles: answered 400")
+            return await count(reader, table, query)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(SupabaseReader, "count", refusing)
+            done = await watched.follower.advance(time.time(), watched.evidence.collect)
+            assert done.refused == "user_profiles: answered 400"
+            assert (await watched.end(second))["outcome"] == "complete"
+            again = await watched.follower.advance(time.time(), watched.evidence.collect)
+            assert again.refused is None  # it is left alone for a while
+        await watched.look(later(following.CHECK_AGAIN + 1))
+        assert (await watched.end(first))["outcome"] == "complete"
+
+
 async def test_two_gateways_that_share_a_folder_tell_an_end_once_and_find_its_decision(
     tmp_path: Path, sandbox: RunningSandbox
 ) -> None:
