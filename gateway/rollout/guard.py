@@ -5,11 +5,14 @@ It writes through the same controls as people do, with compare-and-set, and ever
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from flags.errors import FlagsError, GenerationConflictError
+from gateway.core.retirement import Retirement, RetirementError
 from gateway.ops.controls import Controls
 from gateway.ops.errors import OpsError
+from gateway.retirements import RetirementFile
 from gateway.rollout.errors import EvidenceUnavailableError, StateUnreadableError
 from gateway.rollout.evidence import Batch, EvidenceSource, LegacyLoad
 from gateway.rollout.history import History
@@ -18,7 +21,7 @@ from gateway.rollout.memory import Memory, MemoryFile
 from gateway.rollout.orders import OrdersFile, obeyed, resumed
 from gateway.rollout.plan import Plan
 from gateway.rollout.report import Report, write_report
-from gateway.rollout.steps import Action, Look, Phase, Situation, Turn, turn, written
+from gateway.rollout.steps import Action, Look, Phase, Situation, Turn, retirement, turn, written
 from gateway.rollout.verdict import Finding, Severity, Verdict, overall
 
 WHO = "guard"
@@ -68,6 +71,8 @@ class Guard:
             self._write(following, seen, generation, now)
         elif following.action is Action.FINISH:
             self._report("done", following, now)
+        if self.memory.progress.phase is not before.phase:
+            self._announce(now)
         self._note(before.phase, before.why, now)
         self._save(now, at_once=self.memory.progress.phase is not before.phase)
         return following
@@ -158,12 +163,26 @@ class Guard:
                 self._give_up(f"{why} (the flag could not be set: {error})", now)
             return
         self.memory.progress = written(plan, following.progress, target, now)
+        self._announce(now)
         if self.memory.progress.phase is Phase.ROLLED_BACK:
             self._report("rolled-back", following, now)
             self.judge = None
         elif following.action is Action.RAISE:
             self._report("raised", following, now)
             self._begin(now)
+
+    def _announce(self, now: float) -> None:
+        """Say when legacy's side ends once the last step has begun, and take it back as soon as that is not so."""
+        file, flag = RetirementFile(self._post.flags_path), self._post.plan.flag
+        retired = retirement(self._post.plan, self.memory.progress)
+        try:
+            if retired is not None:
+                entered = datetime.fromtimestamp(self.memory.progress.entered_at, UTC)
+                file.announce(flag, Retirement(entered, datetime.fromtimestamp(retired, UTC)))
+            elif flag in file.read():
+                file.withdraw(flag)
+        except (RetirementError, FlagsError) as error:
+            self.memory.note(now, f"the end of legacy could not be announced: {error}")
 
     def _give_up(self, why: str, now: float) -> None:
         """A v2 that does harm must be left even where the flag cannot be written."""

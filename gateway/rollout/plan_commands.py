@@ -1,31 +1,14 @@
-"""`rollout plan ...` and `rollout guard`. Counterparts: `watch`, `orders`; registered by `gateway.ops.rollout_cli`."""
+"""`rollout plan ...` and `rollout guard`: options and help alone. Counterpart: `plan_actions`, which does the work.
 
-import json
-import signal
-import sys
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+The work is imported when a command runs: a rollback by hand must not wait for the guard's modules to load.
+"""
+
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
-from rich.console import Console
 
-from gateway.ops.session import AsJson, Exit, session
-from gateway.rollout.errors import InvalidPlanError, RolloutError
-from gateway.rollout.guard import Post
-from gateway.rollout.judge import Judge
-from gateway.rollout.memory import Memory, MemoryFile
-from gateway.rollout.orders import OrdersFile
-from gateway.rollout.plan import Plan
-from gateway.rollout.plan_file import read_plan
-from gateway.rollout.plan_tables import plan_tables, retirement, status_tables
-from gateway.rollout.settings import GuardSettings
-from gateway.rollout.verdict import Finding
+from gateway.ops.session import AsJson, session
 
 commands = typer.Typer()
 plan = typer.Typer(no_args_is_help=True, help="A rollout as a file: check it, look at it, approve, hold, resume.")
@@ -39,72 +22,49 @@ def check(
     path: Annotated[Path | None, typer.Argument(help="The plan's file.")] = None, as_json: AsJson = False
 ) -> None:
     """Check a plan; all problems are told at once."""
-    settings = _settings()
-    try:
-        read_plan(path or settings.plan)
-    except InvalidPlanError as error:
-        if as_json:
-            sys.stdout.write(json.dumps({"valid": False, "problems": list(error.problems)}) + "\n")
-        else:
-            _complain(error)
-        raise typer.Exit(Exit.REFUSED) from error
-    sys.stdout.write('{"valid": true, "problems": []}\n' if as_json else "the plan is valid\n")
+    from gateway.rollout import plan_actions
+
+    plan_actions.check(path, as_json=as_json)
 
 
 @plan.command()
 def show(path: PlanPath = None) -> None:
     """Show steps and rules, with the error budget that each has."""
-    with _told():
-        for table in plan_tables(_plan(path)):
-            Console().print(table)
+    from gateway.rollout import plan_actions
+
+    plan_actions.show(path)
 
 
 @plan.command()
 def status(context: typer.Context, path: PlanPath = None, as_json: AsJson = False) -> None:
     """Show where the rollout stands, what the rules say, and what the guard did last."""
-    with _told():
-        opened, found = _plan(path), MemoryFile(session(context).settings.flags).read()
-        findings = _findings(opened, found)
-    if not as_json:
-        for table in status_tables(opened, found, findings):
-            Console().print(table)
-        return
-    content = {
-        "progress": asdict(found.progress) | {"approved": sorted(found.progress.approved)},
-        "findings": [asdict(one) for one in findings],
-        "events": found.events,
-        "legacy_retires_at": retirement(opened, found.progress),
-    }
-    # Figures may be endless: "any number of times as often".
-    sys.stdout.write(json.dumps(content, indent=2).replace(": Infinity", ": null") + "\n")
+    from gateway.rollout import plan_actions
+
+    plan_actions.status(session(context), path, as_json=as_json)
 
 
 @plan.command()
 def approve(context: typer.Context, path: PlanPath = None) -> None:
     """Agree to the next step, if it needs an approval."""
-    flags = session(context).settings.flags
-    with _told():
-        opened = _plan(path)
-        following = OrdersFile(flags).approve(MemoryFile(flags).read().progress, opened)
-    last = following == len(opened.steps)
-    typer.echo("approved: retire legacy" if last else f"approved: {opened.steps[following].percentage} %")
+    from gateway.rollout import plan_actions
+
+    plan_actions.approve(session(context), path)
 
 
 @plan.command()
 def hold(context: typer.Context) -> None:
     """Go no further up until `resume`; a bad guardrail still rolls back."""
-    opened = session(context).settings
-    with _told():
-        OrdersFile(opened.flags).hold(opened.who)
-    typer.echo(f"held by {opened.who}")
+    from gateway.rollout import plan_actions
+
+    plan_actions.hold(session(context))
 
 
 @plan.command()
 def resume(context: typer.Context) -> None:
     """Go on: after a hold, a signal, an edit by hand, a new plan, or a rollback (then from the first step)."""
-    with _told():
-        OrdersFile(session(context).settings.flags).resume()
-    typer.echo("resumed; the guard goes on from what the flag says now")
+    from gateway.rollout import plan_actions
+
+    plan_actions.resume(session(context))
 
 
 @commands.command()
@@ -122,60 +82,6 @@ def guard(
 
     Several may run; one acts, the others wait for it to end.
     """
-    # httpx is most of the start-up time of the other commands.
-    from gateway.rollout.gateway_evidence import GatewayEvidence
+    from gateway.rollout import plan_actions
 
-    settings, opened, stop = _settings(evidence), session(context), threading.Event()
-    token = settings.token.get_secret_value() if settings.token else None
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    with _told(), GatewayEvidence(str(settings.evidence), token) as source:
-        post = Post(_plan(path), opened.settings.flags, opened.controls, source, time.time)
-        watch_guard(post, stop, until_rest=until_rest)
-
-
-def watch_guard(post: Post, stop: threading.Event, *, until_rest: bool) -> None:
-    """Run the guard and say on standard error what it does."""
-    from gateway.rollout.watch import watch
-
-    watch(post, stop, lambda line: typer.echo(line, err=True), until_rest=until_rest)
-
-
-def _findings(opened: Plan, found: Memory) -> tuple[Finding, ...]:
-    step = found.progress.step
-    if found.judge is None or not 0 <= step < len(opened.steps):
-        return ()
-    try:
-        judge = Judge.load(opened.bench(step), found.judge)
-    except (KeyError, TypeError, ValueError):
-        return ()  # judged by another plan: where it stands can be told, what it heard cannot
-    return judge.findings(over=found.progress.watched >= opened.steps[step].watch)
-
-
-def _settings(evidence: str | None = None) -> GuardSettings:
-    given: dict[str, Any] = {"evidence": evidence} if evidence else {}  # Any: checked by the class
-    try:
-        return GuardSettings(**given)
-    except ValidationError as error:
-        for item in error.errors():
-            typer.echo(f"Error: {'.'.join(str(part) for part in item['loc'])}: {item['msg']}", err=True)
-        raise typer.Exit(Exit.USAGE) from error
-
-
-def _plan(path: Path | None) -> Plan:
-    return read_plan(path or _settings().plan)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except RolloutError as error:
-        _complain(error)
-        raise typer.Exit(Exit.REFUSED) from error
-
-
-def _complain(error: RolloutError) -> None:
-    problems = error.problems if isinstance(error, InvalidPlanError) else (str(error),)
-    for problem in problems:
-        typer.echo(f"Error: {problem}", err=True)
+    plan_actions.guard(session(context), path, evidence, until_rest=until_rest)

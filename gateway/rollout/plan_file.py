@@ -21,6 +21,7 @@ MAX_BYTES = 64 * 1024
 
 _DAY_HOURS = re.compile(r"(\d{2}):(\d{2})-(\d{2}):(\d{2})")
 _RULES = {spec.kind: spec for spec in DEFAULT_RULES}
+_AGED = frozenset({Kind.JOBS_FAILED, Kind.JOBS_DEGRADED, Kind.JOBS_SLOW})
 _SEVERITIES = {"guardrails": Severity.GUARDRAIL, "signals": Severity.SIGNAL}
 
 Value = TypeVar("Value")
@@ -175,6 +176,8 @@ def _contradictions(plan: Plan) -> list[str]:
     for number, step in enumerate(plan.steps, 1):
         if not step.watch:
             problems.append(f"steps[{number}].watch: every step is watched for some time")
+        late = [rule for rule in plan.rules if rule.kind in _AGED and rule.ages[-1] >= step.watch > 0]
+        problems += [f"steps[{number}].watch: too short for {rule.kind}, whose last age is later" for rule in late]
     if len({rule.kind for rule in plan.rules}) < len(plan.rules):
         problems.append("rules: a rule is either a guardrail or a signal, not both")
     if not any(rule.severity is Severity.GUARDRAIL and rule.kind is not Kind.USER_MIX for rule in plan.rules):

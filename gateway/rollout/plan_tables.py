@@ -8,7 +8,7 @@ from rich.table import Table
 from gateway.rollout.durations import shown
 from gateway.rollout.memory import Memory
 from gateway.rollout.plan import Plan
-from gateway.rollout.steps import Phase, Progress
+from gateway.rollout.steps import Progress, retirement
 from gateway.rollout.verdict import Finding, Severity
 
 
@@ -65,13 +65,6 @@ def _place(plan: Plan, progress: Progress) -> Iterator[tuple[str, str]]:
     retired = retirement(plan, progress)
     if retired is not None:
         yield "legacy retires", f"{moment(retired)} at the earliest"
-
-
-def retirement(plan: Plan, progress: Progress) -> float | None:
-    """When legacy may be switched off at the earliest: the end of the last step; None before that step begins."""
-    if progress.step != len(plan.steps) - 1 or progress.phase in (Phase.ROLLED_BACK, Phase.ASIDE):
-        return None
-    return progress.entered_at + plan.steps[-1].watch
 
 
 def moment(at: float) -> str:

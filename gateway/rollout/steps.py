@@ -215,6 +215,13 @@ def written(plan: Plan, progress: Progress, percentage: int, now: float) -> Prog
     return replace(at, step=progress.step + 1, entered_at=now, watched=0.0, plan_digest=plan.digest)
 
 
+def retirement(plan: Plan, progress: Progress) -> float | None:
+    """When legacy may be switched off at the earliest: the end of the last step; None before that step begins."""
+    if progress.step != len(plan.steps) - 1 or progress.phase in (Phase.ROLLED_BACK, Phase.ASIDE, Phase.RAMPING_DOWN):
+        return None
+    return progress.entered_at + plan.steps[-1].watch
+
+
 def _time_passed(progress: Progress, look: Look) -> Progress:
     gap = look.now - progress.seen_at if progress.seen_at is not None else 0.0
     counts = progress.step >= 0 and 0.0 < gap <= MAX_GAP and not look.blind and not look.killed

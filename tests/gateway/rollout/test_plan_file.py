@@ -63,7 +63,7 @@ def test_all_problems_are_told_at_once() -> None:
         watch = "soon"
         [[steps]]
         percentage = 10
-        watch = "1h"
+        watch = "3h"
         approval = 1
         [guardrails.requests-failed]
         margin = 0.5
@@ -88,6 +88,7 @@ def test_all_problems_are_told_at_once() -> None:
         (f'flag = "f"\nhours = "16:00-08:00"\n{STEPS}', "begin before they end"),
         (f'flag = "f"\n{STEPS}not_before = 2027-01-11T09:00:00\n', "with its zone"),
         ('flag = "f"\nsteps = 3\n', "[[steps]]"),
+        ('flag = "f"\n[[steps]]\npercentage = 10\nwatch = "1h"\n', "too short for jobs-failed"),
         ("#" * (MAX_BYTES + 1), "KiB"),
     ],
 )
