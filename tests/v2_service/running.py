@@ -135,6 +135,11 @@ class RunningService:
         return row
 
 
+def answered(sandbox: RunningSandbox) -> int:
+    """Questions that the language model answered: a service that starts asks for free whether the model is there."""
+    return sum(use["requests"] for name, use in sandbox.model_use().items() if "claude" in name)
+
+
 def _is_over(job: dict[str, Any]) -> bool:
     told = job["callback_outcome"] not in (None, "sending")
     return told if job["status"] in ("complete", "degraded") else job["status"] in ENDED

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.running import RunningSandbox
 from tests.v2_service.exports import export
-from tests.v2_service.running import RunningService
+from tests.v2_service.running import RunningService, answered
 from v2_service.adapters.costs import Spent
 from v2_service.jobs.budget import PER_DAY, PER_JOB, over_budget
 
@@ -45,7 +45,7 @@ def test_an_import_over_its_budget_fails_after_the_first_profile_which_stays(
 def test_a_spent_day_stops_every_import_before_its_first_call(sandbox: RunningSandbox, tmp_path: Path) -> None:
     with RunningService(sandbox, tmp_path, V2_BUDGET_PER_DAY="0.000001") as poor:
         poor.imported(sandbox.create_user(), export(1))
-        paid = sandbox.calls()["anthropic"]["requests"]
+        paid = answered(sandbox)
         job = poor.imported(sandbox.create_user(), export(1))
     assert (job["status"], job["error_code"], job["usage"]) == ("failed", PER_DAY, {})
-    assert sandbox.calls()["anthropic"]["requests"] == paid
+    assert answered(sandbox) == paid

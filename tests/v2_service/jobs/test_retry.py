@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.running import RunningSandbox
 from tests.v2_service.exports import export
-from tests.v2_service.running import RunningService
+from tests.v2_service.running import RunningService, answered
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +25,6 @@ def service(faulty: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) ->
     settings = {"V2_STEP_ATTEMPTS": "1", "V2_MODEL_RETRIES": "0"}
     with RunningService(faulty, tmp_path_factory.mktemp("v2"), **settings) as running:
         yield running
-
-
-def asked(sandbox: RunningSandbox) -> int:
-    requests: int = sandbox.calls()["anthropic"]["requests"]
-    return requests
 
 
 def times(service: RunningService, step: str) -> str:
@@ -49,12 +44,12 @@ def test_a_run_whose_model_went_away_goes_on_where_it_failed(faulty: RunningSand
     finished = failed["cost"]["llm_call_count"]
     assert finished >= 5
     faulty.set_faults()
-    before, embedded = asked(faulty), faulty.calls()["bedrock"]["requests"]
+    before, embedded = answered(faulty), faulty.calls()["bedrock"]["requests"]
     again = service.http.post(f"/jobs/{failed['job_id']}/retry")
     assert (again.status_code, again.json()["job_id"]) == (200, failed["job_id"])
     job = service.ended(failed["job_id"])
     assert (job["status"], job["coverage"], job["retries"], job["error_code"]) == ("complete", 1, 1, None)
-    assert asked(faulty) - before == job["cost"]["llm_call_count"] - finished
+    assert answered(faulty) - before == job["cost"]["llm_call_count"] - finished
     assert faulty.calls()["bedrock"]["requests"] == embedded
     assert [times(service, step) for step in ("download", "quick_pass", "chunk", "switch")] == earlier
     assert job["progress"] == 100
