@@ -61,7 +61,7 @@ def _healthy(outcome: Outcome) -> str:
         + ".",
         "",
         "Requests were drawn once a minute, jobs each five minutes. Every rule of the guard is a capital that starts",
-        "at 1 and, while v2 does no harm, is not expected to grow; that it *ever* reaches 1/alpha has a chance of at most",
+        "at 1 and, while v2 does no harm, is not expected to grow; it *ever* reaches 1/alpha with a chance of at most",
         "alpha, whenever somebody looks (Ville's inequality). So looking each second cannot add to the bound, only use",
         "more of it.",
         "",

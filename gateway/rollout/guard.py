@@ -21,7 +21,7 @@ from gateway.rollout.memory import Memory, MemoryFile
 from gateway.rollout.orders import OrdersFile, obeyed, resumed
 from gateway.rollout.plan import Plan
 from gateway.rollout.report import Report, write_report
-from gateway.rollout.steps import Action, Look, Phase, Situation, Turn, retirement, turn, written
+from gateway.rollout.steps import Action, Look, Phase, Turn, retirement, turn, written
 from gateway.rollout.verdict import Finding, Severity, Verdict, overall
 
 WHO = "guard"
@@ -222,8 +222,9 @@ class Guard:
         memory.progress = obeyed(memory.progress, orders)
 
     def _note(self, phase: Phase, why: str, now: float) -> None:
+        # Figures change each second; only another situation is an event.
         progress = self.memory.progress
-        if progress.phase is not phase or (progress.why != why and not progress.why.startswith(Situation.EARLY)):
+        if progress.phase is not phase or progress.why.partition(":")[0] != why.partition(":")[0]:
             self.memory.note(now, f"{progress.phase}: {progress.why}")
 
     def _save(self, now: float, *, at_once: bool) -> None:
