@@ -118,6 +118,15 @@ class Refused(ClientFault):
     proxy_error = "http_request_denied"
 
 
+class Closed(ClientFault):
+    """The route table closes the route: what the backend has there is for nobody."""
+
+    status = 404
+    slug = "closed"
+    title = "Not found"
+    proxy_error = "http_request_denied"
+
+
 class RequestTimeout(ClientFault):
     """Head or body came too slowly (RFC 9110 section 15.5.9)."""
 

@@ -1,4 +1,4 @@
-"""Checks that the route table can put in front of a backend nobody may touch: API key, request limit, storage path.
+"""Checks that the route table can put in front of a backend nobody may touch: closed, key, limit, storage path.
 
 Pure; the exchange asks before a byte goes up. A refusal is a ClientFault.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote
 
-from gateway.core.errors import Refused, TooManyRequests, Unauthorized, Where
+from gateway.core.errors import Closed, Refused, TooManyRequests, Unauthorized, Where
 from gateway.core.heads import Field
 from gateway.core.peek import Peeked
 from gateway.core.routes import Route
@@ -103,7 +103,9 @@ class Guards:
         self._limiters: dict[tuple[str, int], RateLimiter] = {}
 
     def check_head(self, route: Route, fields: list[Field], path: bytes, address: str, now: float) -> None:
-        """What can be said before the body; `path` is the decoded one. Raises Unauthorized, TooManyRequests."""
+        """What can be said before the body; `path` is the decoded one. Raises Closed, Unauthorized, TooManyRequests."""
+        if route.closed:
+            raise Closed("There is nothing at this path.", Where.ROUTE)
         if route.api_key:
             check_api_key(fields, self._api_key)
         if route.rate_limit:

@@ -47,8 +47,8 @@ class Route:
     when there is none; without a flag all requests go to `backend`. `first_byte` counts from the end of the request,
     `idle` between two reads, `total` over everything (0: no limit). `rate_limit` is requests per minute and `key`, or
     per client address where the route has no key (0: none); `guards` check the body; `api_key` asks for the gateway's
-    key. Legacy's answers carry `deprecated` (RFC 9745), `sunset` (RFC 8594) and links to the `successor` (RFC 5829) and
-    to a page about the deprecation.
+    key; `closed` answers 404 whatever the backends have. Legacy's answers carry `deprecated` (RFC 9745), `sunset`
+    (RFC 8594) and links to the `successor` (RFC 5829) and to a page about the deprecation.
     """
 
     name: str
@@ -66,12 +66,15 @@ class Route:
     rate_limit: int = 0
     guards: frozenset[str] = frozenset()
     api_key: bool = False
+    closed: bool = False
     deprecated: datetime | None = None
     sunset: datetime | None = None
     successor: str | None = None
     deprecation_link: str | None = None
     # Worked out of the above when the table is read, because they are asked for on each request.
     handling: Handling = field(init=False, default=Handling.PASS)
+    checks_head: bool = field(init=False, default=False)
+    """Whether core.guards has something to say before the body."""
     notices: tuple[tuple[bytes, bytes], ...] = field(init=False, default=())
     """Lower-case names and lines of the fields that say that legacy's answer is on its way out."""
 
@@ -81,6 +84,7 @@ class Route:
         in_body = self.rate_limit > 0 and self.key is not None and self.key_segment() is None
         peeked = Handling.PEEK if self.guards or in_body else Handling.PASS
         object.__setattr__(self, "handling", Handling.DECIDE if self.flag is not None else peeked)
+        object.__setattr__(self, "checks_head", self.closed or self.api_key or self.rate_limit > 0)
         object.__setattr__(self, "notices", tuple(_notices(self)))
 
     def key_segment(self) -> int | None:

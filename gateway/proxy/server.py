@@ -180,7 +180,7 @@ class ClientConnection(asyncio.Protocol):
         facts, route = received.facts, received.route
         self.closing = not facts.keep_alive
         self.exchange = exchange = Exchange(self, received)
-        if route.api_key or route.rate_limit:
+        if route.checks_head:
             fields, hop, service = received.fields.pairs(), self._reception.hop, self.service
             exchange.address = client_address(fields, hop.peer, hop.trusted_hops)
             try:

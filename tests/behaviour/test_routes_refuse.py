@@ -108,6 +108,31 @@ async def test_any_route_may_ask_for_the_key_and_keeps_the_connection(tmp_path: 
         assert len(backend.seen) == 1
 
 
+@pytest.mark.parametrize("method", [b"GET", b"HEAD", b"POST"])
+async def test_a_closed_route_is_not_found_and_no_backend_hears_of_it(tmp_path: Path, method: bytes) -> None:
+    backend = Backend()
+    routes = PLAIN + "closed = true\napi_key = true\n" + FLAGGED + "closed = true\n"
+    async with backend.running(), gateway(tmp_path, backend, routes=routes, api_key="k") as running:
+        asked = b"%b /plain HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer k\r\n\r\n" % method
+        (answer,) = answers(await running.send(asked), head_only=method == b"HEAD")
+        assert (answer.status, answer.values("content-type")) == (404, [b"application/problem+json"])
+        assert answer.values("x-gateway-backend") == []
+        if method != b"HEAD":
+            assert json.loads(answer.body)["type"] == "urn:banyan:problem:closed"
+        assert (await ask(running, "/flagged", b'{"user_id":"u"}')).status == 404
+        assert backend.seen == []
+        assert running.service.meters.errors.counts == {("none", "route", "client", "closed"): 2}
+
+
+async def test_all_that_the_table_does_not_name_may_be_closed(tmp_path: Path) -> None:
+    backend = Backend()
+    routes = "[defaults]\nclosed = true\n" + PLAIN + "closed = false\n"
+    async with backend.running(), gateway(tmp_path, backend, routes=routes) as running:
+        assert [(await ask(running, path)).status for path in ("/plain", "/plain/", "/other")] == [200, 404, 404]
+        assert (await running.send(b"GET /_gateway/health HTTP/1.1\r\nHost: a\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        assert len(backend.seen) == 1
+
+
 NOTICES = (
     'deprecated = 2027-01-01T00:00:00Z\nsunset = "Fri, 31 Dec 2027 23:59:59 GMT"\n'
     'successor = "/v2/flagged"\ndeprecation_link = "https://docs.example/old"\n'

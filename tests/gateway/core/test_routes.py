@@ -167,3 +167,18 @@ def test_a_body_is_read_only_where_something_in_it_is_asked_for(options: str, ha
     """A key that stands in the path needs no body."""
     (route,) = parse_routes(f'[[route]]\nname = "a"\npath = "/a/{{id}}"\n{options}\n').routes
     assert route.handling is handling
+
+
+@pytest.mark.parametrize(
+    ("options", "checks"),
+    [
+        ("", False),
+        ("closed = true", True),
+        ("api_key = true", True),
+        ("rate_limit = 1", True),
+        ("closed = false", False),
+    ],
+)
+def test_only_routes_that_ask_for_it_have_their_head_checked(options: str, checks: bool) -> None:
+    (route,) = parse_routes(f'[[route]]\nname = "a"\npath = "/a"\n{options}\n').routes
+    assert route.checks_head is checks
