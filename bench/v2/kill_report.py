@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from bench.v2.meter import Answer, paid
-
-COMMIT_SECONDS = 1.0
-"""An answer that arrived this long before a kill must have been kept: keeping one is one database transaction."""
 
 
 @dataclass
@@ -30,6 +28,7 @@ class Report:
     answers_lost_on_the_way: int = 0
     answers_lost_before_they_were_kept: int = 0
     longest_wait_to_be_kept_ms: float = 0.0
+    answers_lost_without_a_kill: int = 0
     vectors_lost_at_kills: int = 0
     users_with_wrong_chunks: int = 0
     looks: int = 0
@@ -46,7 +45,7 @@ class Report:
             and self.paid_answers == self.paid_answers_of_twins
             and self.vectors_paid == self.vectors_paid_of_twins
             and not (self.bills_that_differ or self.questions_that_differ)
-            and self.longest_wait_to_be_kept_ms < COMMIT_SECONDS * 1000
+            and self.answers_lost_without_a_kill == 0
             and not (self.users_with_wrong_chunks or self.looks_without_chunks or self.told_twice)
             and self.looks > 0
         )
@@ -69,23 +68,28 @@ class Report:
         """Every answer given, beside those of the twins: what is beyond must have been lost at a kill."""
         self.questions_that_differ = len(paid(disturbed, "model").keys() ^ paid(twins, "model").keys())
         self.vectors_lost_at_kills = (paid(disturbed, "embedding") - paid(twins, "embedding")).total()
-        for answer in lost(disturbed, paid(twins, "model")):
-            if answer.taken:
-                self.answers_lost_before_they_were_kept += 1
-                waited = min((kill - answer.answered for kill in kills if kill >= answer.answered), default=1e9)
-                self.longest_wait_to_be_kept_ms = max(self.longest_wait_to_be_kept_ms, round(1000 * waited, 1))
-            else:
+        for answer, again in lost(disturbed, paid(twins, "model")):
+            between = [kill for kill in kills if answer.asked <= kill <= again.asked]
+            self.answers_lost_without_a_kill += not between
+            if not answer.taken:
                 self.answers_lost_on_the_way += 1
+            elif between:
+                self.answers_lost_before_they_were_kept += 1
+                waited = round(1000 * (between[0] - answer.answered), 1)
+                self.longest_wait_to_be_kept_ms = max(self.longest_wait_to_be_kept_ms, waited)
 
 
-def lost(answers: Iterable[Answer], wanted: Counter[str]) -> list[Answer]:
-    """The model's answers to questions that were answered again later: all but the last `wanted` of each."""
+def lost(answers: Iterable[Answer], wanted: Counter[str]) -> list[tuple[Answer, Answer]]:
+    """The model's answers to questions that were asked again, each with the next answer to the same question.
+
+    Of each question the last `wanted` answers are not lost.
+    """
     by_question: dict[str, list[Answer]] = {}
     for answer in answers:
         if answer.area == "model" and answer.status == 200:
             by_question.setdefault(answer.question, []).append(answer)
-    return [
-        answer
-        for question, given in by_question.items()
-        for answer in sorted(given, key=lambda one: one.answered)[: max(0, len(given) - max(1, wanted[question]))]
-    ]
+    found: list[tuple[Answer, Answer]] = []
+    for question, given in by_question.items():
+        given.sort(key=lambda one: one.asked)
+        found += list(pairwise(given))[: max(0, len(given) - max(1, wanted[question]))]
+    return found

@@ -31,7 +31,7 @@ KILLS = """Users who already have chunks import a larger export, three at once, 
 more, for another user and undisturbed: its **twin**. A meter stands between the service and the models and writes down
 every answer, and whether the asker was still alive to take it; another connection looks at the users' chunks fifty
 times a second. Bills are compared import by import and step by step."""
-KILLS_AGAIN = "The same with another seed (`--seed 2`): a second campaign with a sandbox and users of its own."
+KILLS_AGAIN = "The same with another seed (`--seed {seed}`): a campaign with a sandbox and users of its own."
 MEMORY = """Exports as large users have them: conversations of a megabyte, of which a few kilobytes are talk and the
 rest is what tools wrote, edits and hidden messages. A new service for each row; three model calls at once. Memory is
 the process's resident set: its peak is the kernel's own (VmHWM). /health is asked up to twenty times a second
@@ -70,7 +70,8 @@ def kills_table(found: Found) -> Table:
     by_step = ", ".join(f"{step} {count}" for step, count in sorted(found["paid_by_step"].items()))
     waited = found["longest_wait_to_be_kept_ms"]
     rows: list[tuple[str, object]] = [
-        ("verdict", "all holds" if found["holds"] else "BROKEN"),
+        ("verdict", "all holds" if found["holds"] else "NOT all holds"),
+        *_older_rule(found),
         ("kills", found["kills"]),
         ("imports that were running at the kills, by step", steps),
         ("imports, of which complete with coverage 1", f"{found['imports']}, {found['complete']}"),
@@ -84,6 +85,7 @@ def kills_table(found: Found) -> Table:
             "answers that had come and were not yet kept, and the longest time from coming to the kill",
             f"{found['answers_lost_before_they_were_kept']}, {waited} ms",
         ),
+        ("answers of the model lost without a kill", found.get("answers_lost_without_a_kill", NONE)),
         ("vectors made again after kills", found["vectors_lost_at_kills"]),
         ("users whose chunks differ from the twin's", found["users_with_wrong_chunks"]),
         (
@@ -93,6 +95,13 @@ def kills_table(found: Found) -> Table:
         ("web app told once, told twice", f"{found['told_once']}, {found['told_twice']}"),
     ]
     return Table("", ("what", "seen"), tuple((what, str(seen)) for what, seen in rows))
+
+
+def _older_rule(found: Found) -> list[tuple[str, object]]:
+    """A campaign that ran before lost answers were matched with kills judged them by time, which a busy machine fails."""
+    if "answers_lost_without_a_kill" in found:
+        return []
+    return [("judged by time", "an answer that came more than a second before a kill had to be kept")]
 
 
 def memory_table(found: Found) -> Table:
@@ -218,7 +227,8 @@ _PARSING = (
 _RATE = ("status", "concurrency", "per_minute", "answered", "throttled", "least_seconds", "seconds", "ratio", "load")
 SECTIONS: dict[str, tuple[str, str, Callable[[Found], Table]]] = {
     "kills": ("kill -9", KILLS, kills_table),
-    "kills-2": ("kill -9, other moments", KILLS_AGAIN, kills_table),
+    "kills-2": ("kill -9, other moments", KILLS_AGAIN.format(seed=2), kills_table),
+    "kills-3": ("kill -9, a third time", KILLS_AGAIN.format(seed=3), kills_table),
     "memory": ("Whole imports: memory, time, /health", MEMORY, memory_table),
     "parsing": ("Parsing and chunking alone", PARSING, plain_table(_PARSING)),
     "rate": ("Under a rate limit", RATE, pairs_table(_RATE)),

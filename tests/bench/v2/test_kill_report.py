@@ -41,7 +41,7 @@ def test_a_campaign_in_which_nothing_was_lost_holds() -> None:
         {"vectors_paid": 8},
         {"bills_that_differ": ["import 1 memory: 2, twin 1"]},
         {"questions_that_differ": 1},
-        {"longest_wait_to_be_kept_ms": 1000.0},
+        {"answers_lost_without_a_kill": 1},
         {"users_with_wrong_chunks": 1},
         {"looks_without_chunks": 1},
         {"looks": 0},
@@ -62,7 +62,7 @@ def test_bills_are_compared_step_by_step() -> None:
 
 def test_only_answers_that_were_given_again_are_lost() -> None:
     once, first, again = answer("a", 1), answer("b", 2), answer("b", 3)
-    assert lost([once, again, first], Counter({"a": 1, "b": 1})) == [first]
+    assert lost([once, again, first], Counter({"a": 1, "b": 1})) == [(first, again)]
     assert lost([answer("b", 1, status=529), answer("b", 2)], Counter({"b": 1})) == []
 
 
@@ -86,7 +86,8 @@ def test_a_lost_answer_was_on_its_way_or_had_just_come() -> None:
 
 def test_an_answer_lost_without_a_kill_breaks_the_campaign() -> None:
     report = replace(SOUND)
-    report.compare_answers([answer("a", 10), answer("a", 20)], [answer("a", 30)], kills=[5.0])
+    report.compare_answers([answer("a", 10), answer("a", 20)], [answer("a", 30)], kills=[5.0, 25.0])
+    assert report.answers_lost_without_a_kill == 1
     assert not report.holds
 
 
