@@ -98,7 +98,7 @@ def kills_table(found: Found) -> Table:
 
 
 def _older_rule(found: Found) -> list[tuple[str, object]]:
-    """A campaign that ran before lost answers were matched with kills judged them by time, which a busy machine fails."""
+    """Before lost answers were matched with kills they were judged by time, which a busy machine fails."""
     if "answers_lost_without_a_kill" in found:
         return []
     return [("judged by time", "an answer that came more than a second before a kill had to be kept")]
