@@ -29,11 +29,27 @@ def arguments(call: ast.Call) -> list[ast.expr]:
 
 def dropped_tasks(module: Module) -> list[str]:
     """Tasks whose handle nobody keeps: they may vanish while they run, and nothing can wait for them."""
+    groups = set(task_groups(module))
     return [
         f"{module.path}:{node.lineno}"
         for node in ast.walk(module.tree)
-        if isinstance(node, ast.Expr) and called(node.value) in STARTERS
+        if isinstance(node, ast.Expr) and called(node.value) in STARTERS and owner(node.value) not in groups
     ]
+
+
+def task_groups(module: Module) -> Iterator[str]:
+    """Names of groups, which hold their tasks themselves and wait for them."""
+    for node in ast.walk(module.tree):
+        for item in node.items if isinstance(node, ast.AsyncWith) else ():
+            if called(item.context_expr) == "TaskGroup" and isinstance(item.optional_vars, ast.Name):
+                yield item.optional_vars.id
+
+
+def owner(node: ast.expr) -> str:
+    """`group` in `group.create_task(…)`."""
+    function = node.func if isinstance(node, ast.Call) else None
+    value = function.value if isinstance(function, ast.Attribute) else None
+    return value.id if isinstance(value, ast.Name) else ""
 
 
 def fixed_doors(module: Module) -> list[str]:
