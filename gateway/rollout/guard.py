@@ -241,6 +241,7 @@ class Guard:
 
     def _report(self, kind: str, following: Turn, now: float) -> None:
         findings = self.findings(over=kind != "rolled-back")
+        self._history.add(now, findings)  # what made the guard act is the end of each line
         report = Report(kind, now, self._post.plan, following, findings, self._history, self.memory.events[-10:])
         folder = self._post.flags_path.with_name(self._post.flags_path.name + ".guard-reports")
         try:

@@ -103,6 +103,7 @@ def test_bad_evidence_rolls_back_at_the_next_look_and_leaves_a_report(path: Path
     )
     assert content["verdict"] == Verdict.BAD
     assert {one["rule"] for one in content["findings"]} == {rule.kind for rule in PLAN.rules}
+    assert content["evidence_over_time"][-1][1]["requests-failed"] >= 1.0
     assert all(svg.read_text().startswith("<svg ") for svg in reports(path) if svg.suffix == ".svg")
     scene.look(10)
     assert stored(path)[1] == "0"
