@@ -5,14 +5,14 @@ from bench.guard.budget import plan, setting
 from bench.guard.healthy import GUARDRAILS
 from bench.guard.peers import PEERS
 from bench.guard.study import (
-    FEWER_RUNS,
     FINE_HOURS,
     FINE_PER_MINUTE,
-    FINE_RUNS,
     JOB_SCENARIOS,
     LATE,
     RATES,
+    TARGETED,
     Outcome,
+    Scenario,
     Times,
 )
 from gateway.rollout.rule import Kind
@@ -27,15 +27,26 @@ def _head(outcome: Outcome) -> str:
     shares = [setting(kind).alpha for kind in GUARDRAILS]
     return f"""# The guard by simulation
 
-Written by `python -m bench.guard`. {outcome.runs:,} runs of each scenario (signals and late breaks:
-{min(FEWER_RUNS, outcome.runs):,}), seeds fixed. 1,000 requests a minute, 0.5 % errors, 10 % of users on v2;
-{jobs.V2_JOBS_PER_HOUR} jobs an hour on v2 and nine times as many on legacy, of which 2 % fail.
+Written by `python -m bench.guard`, seeds fixed, {_runs(outcome)}.
+1,000 requests a minute, 0.5 % errors, 10 % of users on v2; {jobs.V2_JOBS_PER_HOUR} jobs an hour on v2 and nine times as
+many on legacy, of which 2 % fail.
 
 The rules and their error budget are those of the default plan: {plan().alpha:.0%} over all steps and guardrails, so at
 10 % {shares[0]:.3%} for failed requests, {shares[1]:.3%} for failed jobs, {shares[2]:.3%} for slow jobs.
 Other systems' rules are restated in a few lines each (`peers.py`), with common settings, on the same streams; they see
 all of legacy's requests as their control.
 """
+
+
+def _runs(outcome: Outcome) -> str:
+    """How many runs of what has a target, and of the rest; `fine` runs are told where they are shown."""
+    targeted = [Scenario("healthy"), *(Scenario("harmful", rate=rate) for rate in RATES)]
+    targeted += [Scenario("jobs", name) for name in TARGETED]
+    counts = [len(outcome.of(scenario)) for scenario in targeted]
+    others = [
+        len(results) for one, results in outcome.results.items() if one not in targeted and "fine" not in one.kind
+    ]
+    return f"{min(counts):,} runs or more of what has a target, {min(others):,} or more of the rest"
 
 
 def _healthy(outcome: Outcome) -> str:
@@ -119,7 +130,7 @@ def _jobs(outcome: Outcome) -> str:
 
 def _fine(outcome: Outcome) -> str:
     by_user, by_request, by_jobs = outcome.fine()
-    allowed, runs = setting(Kind.REQUESTS_FAILED).alpha, min(FINE_RUNS, outcome.runs)
+    allowed, runs = setting(Kind.REQUESTS_FAILED).alpha, len(outcome.of(Scenario("fine")))
     return f"""## Asked at every record, with users who retry
 
 The real judge, {runs} runs of {FINE_HOURS:g} h at {FINE_PER_MINUTE} requests a minute, asked after every failure; a
