@@ -122,7 +122,11 @@ async def _observe(config: GatewayConfig, fleet: Fleet) -> "Observation | None":
     from gateway.observe.observation import Observation, ObservationConfig  # brings SQLite
 
     wanted = ObservationConfig(
-        Path(config.state_dir), config.supabase_url, config.supabase_service_key, config.stuck_seconds
+        Path(config.state_dir),
+        config.supabase_url,
+        config.supabase_service_key,
+        config.stuck_seconds,
+        config.supabase_anon_key,
     )
     observation = Observation(fleet, wanted)
     await observation.open()

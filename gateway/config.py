@@ -26,6 +26,7 @@ class GatewayConfig:
     state_dir: str = ""
     supabase_url: str = ""
     supabase_service_key: str = ""
+    supabase_anon_key: str = ""
     stuck_seconds: float = 1800.0
     settings: dict[str, object] = field(default_factory=dict)
     """All settings as plain values, by name: what SIGHUP compares with."""

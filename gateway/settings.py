@@ -89,7 +89,13 @@ class GatewaySettings(BaseSettings):
         description="URL of the Supabase project that both pipelines write to; then their jobs are followed, which "
         "needs state_dir",
     )
-    supabase_service_key: SecretStr | None = Field(default=None, description="service key of that project")
+    supabase_service_key: SecretStr | None = Field(
+        default=None, description="service key of that project, or a key of the role banyan_gateway"
+    )
+    supabase_anon_key: SecretStr | None = Field(
+        default=None,
+        description="the project's public key; needed if supabase_service_key is a key of the role banyan_gateway",
+    )
     stuck_seconds: float = Field(
         default=1800.0,
         ge=60,
@@ -230,6 +236,7 @@ class GatewaySettings(BaseSettings):
             state_dir=str(self.state_dir.absolute()) if self.state_dir else "",
             supabase_url=str(self.supabase_url or ""),
             supabase_service_key=revealed(self.supabase_service_key),
+            supabase_anon_key=revealed(self.supabase_anon_key),
             stuck_seconds=self.stuck_seconds,
             settings=self.plain(),
             options={name: str(value) if isinstance(value, Path) else value for name, value in options.items()},

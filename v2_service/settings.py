@@ -35,7 +35,14 @@ class Settings(BaseSettings):
         validation_alias="SUPABASE_URL", description="base of PostgREST and Storage, for example https://x.supabase.co"
     )
     supabase_service_key: SecretStr = Field(
-        validation_alias="SUPABASE_SERVICE_KEY", min_length=1, description="service-role key of that project"
+        validation_alias="SUPABASE_SERVICE_KEY",
+        min_length=1,
+        description="service-role key of that project, or a key of the role banyan_v2",
+    )
+    supabase_anon_key: SecretStr | None = Field(
+        default=None,
+        validation_alias="SUPABASE_ANON_KEY",
+        description="the project's public key; needed if SUPABASE_SERVICE_KEY is a key of the role banyan_v2",
     )
     anthropic_api_key: SecretStr | None = Field(
         default=None,

@@ -37,6 +37,7 @@ class ObservationConfig:
     supabase_url: str = ""
     supabase_service_key: str = ""
     stuck_seconds: float = 1800.0
+    supabase_anon_key: str = ""
 
 
 class Observation:
@@ -70,7 +71,8 @@ class Observation:
             return
         from gateway.observe.supabase import SupabaseReader  # the HTTP client: 10 MB, for who has a use for it
 
-        source = SupabaseReader(self._config.supabase_url, self._config.supabase_service_key)
+        config = self._config
+        source = SupabaseReader(config.supabase_url, config.supabase_service_key, anon_key=config.supabase_anon_key)
         self._source = source
         self.pipelines = Pipelines(source, self.evidence, patience=self._config.stuck_seconds)
 

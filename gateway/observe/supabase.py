@@ -19,19 +19,23 @@ _BUSY: Final = frozenset({408, 425, 429})
 
 
 class SupabaseReader:
-    """GET and HEAD. Raises SourceUnavailable and SourceRefused, whose messages name no row and no key."""
+    """GET and HEAD. Raises SourceUnavailable and SourceRefused, whose messages name no row and no key.
+
+    A `key` of a role of our own needs the project's `anon_key` beside it: the platform's door knows only its own keys.
+    """
 
     def __init__(
         self,
         url: str,
         key: str,
         *,
+        anon_key: str = "",
         per_second: float = REQUESTS_PER_SECOND,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._client = httpx.AsyncClient(
             base_url=f"{url.rstrip('/')}/rest/v1",
-            headers={"apikey": key, "authorization": f"Bearer {key}"},
+            headers={"apikey": anon_key or key, "authorization": f"Bearer {key}"},
             timeout=ANSWER_SECONDS,
             limits=httpx.Limits(max_connections=2, keepalive_expiry=30.0),
             trust_env=False,

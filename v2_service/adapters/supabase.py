@@ -32,9 +32,11 @@ SCHEMA_CODES = ("42", "PGRST", "P0001")
 def new_client(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
     """The pooled client; the caller closes it."""
     key = settings.supabase_service_key.get_secret_value()
+    # The platform's door knows only its own keys; a key of our own role is known to PostgREST and Storage behind it.
+    door = settings.supabase_anon_key.get_secret_value() if settings.supabase_anon_key else key
     return httpx.AsyncClient(
         base_url=settings.supabase_url,
-        headers={"apikey": key, "Authorization": f"Bearer {key}"},
+        headers={"apikey": door, "Authorization": f"Bearer {key}"},
         timeout=httpx.Timeout(settings.request_timeout_seconds, connect=CONNECT_SECONDS),
         limits=POOL,
         transport=transport,
