@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote
+from uuid import UUID
 
 from gateway.core.errors import Closed, Refused, TooManyRequests, Unauthorized, Where
 from gateway.core.heads import Field
@@ -53,6 +54,14 @@ def check_storage_path(peeked: Peeked) -> None:
     odd = any(segment in ("", ".", "..") for segment in segments) or "\\" in path or "\x00" in unquote(path)
     if user is None or odd or len(segments) < 3 or segments[1] != user:
         raise Refused("storage_path must lie in the user's own folder.", Where.ROUTE)
+
+
+def _person(user: str) -> str:
+    """The key of a user's limit: a UUID in capitals, in braces or without dashes is the database's same person."""
+    try:
+        return f"id {UUID(user)}"
+    except ValueError:
+        return f"id {user}"
 
 
 class RateLimiter:
@@ -111,7 +120,7 @@ class Guards:
         if route.rate_limit:
             segment = route.key_segment()
             if segment is not None:
-                self._limit(route, f"id {path.split(b'/')[segment].decode('utf-8', 'replace')}", now)
+                self._limit(route, _person(path.split(b"/")[segment].decode("utf-8", "replace")), now)
             elif route.key is None:
                 self._limit(route, f"address {address}", now)
 
@@ -124,7 +133,7 @@ class Guards:
             check_storage_path(peeked)
         if route.rate_limit and route.key_segment() is None:
             user = peeked.identity.value
-            self._limit(route, f"address {address}" if user is None else f"id {user}", now)
+            self._limit(route, f"address {address}" if user is None else _person(user), now)
 
     def keep(self, api_key: str, routes: Iterable[Route]) -> None:
         """Go on with a new key and table; the buckets of routes whose limit stays the same stay too."""

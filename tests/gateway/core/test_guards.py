@@ -143,3 +143,21 @@ def test_workers_tell_what_they_let_pass_once_and_a_bounded_number_at_a_time() -
     for number in range(MAX_TOLD + 1):
         status(one, "", None, address=f"more {number}")
     assert (len(one.tell()), len(one.tell())) == (MAX_TOLD, 1)
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "6C1F0B7E-52A8-4F0E-9B8E-0F6F4F5B3A11",
+        "{6c1f0b7e-52a8-4f0e-9b8e-0f6f4f5b3a11}",
+        "6c1f0b7e52a84f0e9b8e0f6f4f5b3a11",
+    ],
+)
+def test_another_spelling_of_ones_id_is_no_other_limit(spelling: str) -> None:
+    guards = Guards("")
+    usual = "6c1f0b7e-52a8-4f0e-9b8e-0f6f4f5b3a11"
+    in_body, in_path = 'key = "user_id"', 'key = "id"'
+    bodies = [f'{{"user_id":"{user}"}}'.encode() for user in (usual, spelling)]
+    assert [status(guards, in_body, body) for body in bodies] == [200, 429]
+    guards = Guards("")
+    assert [status(guards, in_path, None, f"/a/{user}".encode()) for user in (usual, spelling)] == [200, 429]
