@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -25,6 +26,7 @@ from tests.deploy.compose import example, filled, image_of
 from tests.house.sources import REPOSITORY
 
 SECRETS = {"GATEWAY_OPS_TOKEN": "o" * 32, "GATEWAY_V2_KEY": "k" * 32, "POSTGRES_PASSWORD": "p" * 32}
+FORCE_KEY = "f" * 32
 STARTED = (("legacy", "v2"), ("gateway",))  # in the order of depends_on
 SECONDS_TO_START = 60
 
@@ -39,7 +41,7 @@ def free_ports(names: tuple[str, ...]) -> dict[str, int]:
 
 def new_database(sandbox: RunningSandbox) -> str:
     """A database of its own for v2's checkpoints. Returns its URI."""
-    name = f"v2_jobs_{os.getpid()}"
+    name = f"v2_jobs_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(sandbox.sql_uri, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     parts = urlsplit(sandbox.sql_uri)
@@ -47,9 +49,9 @@ def new_database(sandbox: RunningSandbox) -> str:
 
 
 class Machine:
-    """The services of the compose file as processes."""
+    """The services of the compose file as processes; `more` are further variables of the gateway."""
 
-    def __init__(self, folder: Path, sandbox: RunningSandbox) -> None:
+    def __init__(self, folder: Path, sandbox: RunningSandbox, more: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.ports = free_ports((*(name for together in STARTED for name in together), "ops"))
         self.sandbox = sandbox
@@ -58,7 +60,8 @@ class Machine:
         for source in ("deploy/images/health.py", "flags/features.json"):
             shutil.copy(REPOSITORY / source, image_files)
         self.database = new_database(sandbox)
-        self.services = filled(example() | SECRETS)["services"]
+        self.services = filled(example() | SECRETS | {"GATEWAY_FORCE_KEY": FORCE_KEY})["services"]
+        self.more = dict(more or {})
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def here(self, text: str, name: str) -> str:
@@ -82,7 +85,7 @@ class Machine:
         values = {key: self.here(str(value), name) for key, value in given.items() if key not in {"PATH", "PYTHONPATH"}}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         ours = {"PATH": path, "PYTHONPATH": str(REPOSITORY), "PORT": str(self.ports[name]), "LEGACY_TIME_SCALE": "0.02"}
-        return values | ours
+        return values | ours | (self.more if name == "gateway" else {})
 
     def start(self, name: str) -> None:
         state = self.folder / name
