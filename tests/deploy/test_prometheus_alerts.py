@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.deploy.alert_cases import DAYS, MINUTES, Case, Series
+from tests.deploy.compose import raw
 from tests.deploy.observers import needs
 from tests.house.sources import REPOSITORY
 
@@ -104,3 +105,19 @@ def test_inhibited_alerts_exist() -> None:
     for matcher in matchers:
         pattern = re.sub(r'^alertname=~?"(.*)"$', r"\1", matcher)
         assert all(any(re.fullmatch(name, one) for one in ALERTS) for name in pattern.split("|")), matcher
+
+
+def test_what_is_scraped_is_what_the_compose_file_starts() -> None:
+    config = yaml.safe_load((REPOSITORY / "deploy/prometheus/prometheus.yml").read_text())
+    services = raw()["services"]
+    scraped = {job["job_name"]: job for job in config["scrape_configs"]}
+
+    found = {name: job["dns_sd_configs"][0] for name, job in scraped.items() if "dns_sd_configs" in job}
+    assert {name: (one["names"], one["port"]) for name, one in found.items()} == {
+        "gateway": (["gateway"], int(services["gateway"]["environment"]["GATEWAY_OPS"].rpartition(":")[2])),
+        "v2": (["v2"], int(services["v2"]["environment"]["PORT"])),
+    }
+    secret = scraped["gateway"]["authorization"]["credentials_file"]
+    assert secret.removeprefix("/run/secrets/") in services["prometheus"]["secrets"]
+    assert "./deploy/prometheus:/etc/prometheus:ro" in services["prometheus"]["volumes"]
+    assert "./deploy/alertmanager:/etc/alertmanager:ro" in services["alertmanager"]["volumes"]
