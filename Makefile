@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help run demo test check lint types audit bench fuzz settings lock docs smoke images sbom clean
+.PHONY: help run demo test check lint types audit bench fuzz guard-sim settings lock docs smoke images sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -24,8 +24,8 @@ run: $(STAMP) ## start the whole stack on this machine and import real exports t
 demo: $(STAMP) ## the same, then exit: non-zero if any import did not complete
 	@$(BIN)/stack demo
 
-test: $(STAMP) ## run all tests
-	@$(BIN)/python -m pytest
+test: $(STAMP) ## run all tests, shared out over the processors
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(STAMP) ## formatting and lint
 	@$(BIN)/ruff format --check .
@@ -45,6 +45,9 @@ bench: $(STAMP) ## benchmarks, side by side with peers (never in CI)
 
 fuzz: $(STAMP) ## send 100,000 odd requests through a gateway and check each against a strict reader
 	@$(BIN)/python -m bench.fuzz --requests 100000
+
+guard-sim: $(STAMP) ## simulate the guard's rules beside others' (about 20 minutes), write bench/guard/RESULTS.md
+	@$(BIN)/python -m bench.guard --processes 2
 
 settings: $(STAMP) ## write docs/settings.md from the settings classes
 	@$(BIN)/python -m tests.house.settings_reference

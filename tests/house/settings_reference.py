@@ -18,6 +18,7 @@ from tests.house.sources import REPOSITORY
 
 ROOMS = {
     "gateway.settings": "Gateway",
+    "gateway.rollout.settings": "Guard",
     "v2_service.settings": "v2 service",
     "sandbox.settings": "Sandbox",
     "sandbox.models.settings": "Sandbox models",
