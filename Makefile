@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help run demo test check lint types audit bench fuzz guard-sim settings lock docs smoke images sbom clean
+.PHONY: help run demo test check lint types audit bench fuzz guard-sim settings lock dashboards docs smoke images sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -34,6 +34,7 @@ lint: $(STAMP) ## formatting and lint
 types: $(STAMP) ## strict type check
 	@$(BIN)/mypy
 	@$(BIN)/mypy deploy/*.py deploy/images/*.py
+	@$(BIN)/mypy -p deploy.grafana
 
 audit: $(STAMP) ## known flaws in the locked packages
 	@$(BIN)/python deploy/audit.py
@@ -60,6 +61,9 @@ lock: ## resolve pyproject.toml into the lock files, UPGRADE=--upgrade for newer
 	@$(LOCK) --extra dev $(UPGRADE) --output-file requirements.lock
 	@for extra in build gateway v2 legacy sandbox; do \
 		$(LOCK) --extra $$extra --constraint requirements.lock --output-file deploy/locks/$$extra.lock; done
+
+dashboards: $(STAMP) ## write the Grafana dashboards from their code
+	@$(BIN)/python -m deploy.grafana.build
 
 docs: $(STAMP) ## build the pages into build/docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet

@@ -81,6 +81,8 @@ class Identity(NamedTuple):
             return cls(None, IdProblem.NOT_A_STRING)
         if not value:
             return cls(None, IdProblem.EMPTY)
+        if value.isascii():
+            return cls(value) if len(value) <= MAX_ID_BYTES else cls(None, IdProblem.TOO_LONG)
         try:
             size = len(value.encode())
         except UnicodeEncodeError:

@@ -32,7 +32,7 @@ ASSIGNMENTS = "KeywordDetector"
 # File and kind -> how many, each looked at: none of them opens anything but a sandbox.
 KNOWN = Counter(
     {
-        (".env.example", "JSON Web Token"): 1,  # the sandbox's public key
+        (".env.example", "JSON Web Token"): 3,  # the sandbox's public key, once per service
         ("bench/request.py", "JSON Web Token"): 1,  # a browser's cookie, made up
         ("deploy/images/try_image.py", "Secret Keyword"): 3,  # "not-a-key"
         ("gateway/routes.toml", "Secret Keyword"): 1,  # `key = "user_id"`
