@@ -111,9 +111,11 @@ class Machine:
 
     def rollout(self, *arguments: str) -> str:
         """Run one `rollout` verb as in the gateway's container. Returns what it printed."""
-        environment = self.environment("gateway")
-        command = ["rollout", "--flags", environment["GATEWAY_FLAGS"], *arguments]
-        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+        command = ["rollout", *arguments]
+        ran = subprocess.run(
+            command, env=self.environment("gateway"), cwd=self.folder, check=True, capture_output=True, text=True
+        )
+        return ran.stdout
 
     def url(self, name: str) -> str:
         """Base URL of a service, or of the gateway's port "ops"."""
