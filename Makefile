@@ -47,7 +47,7 @@ bench: $(STAMP) ## benchmarks, side by side with peers (never in CI)
 fuzz: $(STAMP) ## send 100,000 odd requests through a gateway and check each against a strict reader
 	@$(BIN)/python -m bench.fuzz --requests 100000
 
-guard-sim: $(STAMP) ## simulate the guard's rules beside others' (about 20 minutes), write bench/guard/RESULTS.md
+guard-sim: $(STAMP) ## simulate the guard's rules beside others' (about 10 minutes), write bench/guard/RESULTS.md
 	@$(BIN)/python -m bench.guard --processes 2
 
 settings: $(STAMP) ## write docs/settings.md from the settings classes
