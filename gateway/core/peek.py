@@ -5,6 +5,7 @@ UTF-16 mean here what they mean there. A longer one is read key by key as far as
 """
 
 import json
+from codecs import getincrementaldecoder
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -73,8 +74,13 @@ def _by_json(body: bytes) -> dict[str, object] | None:
 
 def _partial(prefix: bytes) -> dict[str, object] | None:
     """The members of a cut-off object whose values are complete; None if it is no object."""
-    # The last character may be cut in two, which is no reason to give up on those before it.
-    text = prefix.decode(json.detect_encoding(prefix), "ignore")
+    # The last character may be cut in two, which is no reason to give up on those before it. Any other bytes that are
+    # no text make the body unreadable, as they do for the backends: left out, they would make another id of this one.
+    decoder = getincrementaldecoder(json.detect_encoding(prefix))("surrogatepass")
+    try:
+        text = decoder.decode(prefix)
+    except UnicodeDecodeError:
+        return None
     at = _skip(text, 0)
     if not text.startswith("{", at):
         return None

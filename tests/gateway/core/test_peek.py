@@ -67,6 +67,13 @@ def test_a_cut_inside_a_character_spoils_nothing() -> None:
     assert peek(body[:-1], complete=False).identity.value == "ü"
 
 
+@pytest.mark.parametrize("bad", [b"\xff", b"\xc3(", b"\xed\xa0\x80", b"\x80"])
+def test_bytes_that_are_no_text_do_not_make_one_id_of_another(bad: bytes) -> None:
+    body = b'{"user_id":"u%b","text":"' % bad + b"x" * 1000
+    assert peek(body, complete=False).identity.value is None
+    assert peek(body + b'"}', complete=True).identity.value is None
+
+
 @given(
     st.dictionaries(st.text(max_size=5), st.recursive(st.none() | st.integers() | st.text(max_size=5), st.lists)),
     st.integers(0, 400),
