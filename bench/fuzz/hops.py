@@ -94,6 +94,8 @@ def sent(request: Request, *, continued: bool = False, flagged: bool = False) ->
         elif key in names or (key == b"expect" and (continued or not request.minor)):
             continue
         kept.append((name, request.authority or value if key == b"host" else value))
+    if b"traceparent" in once:  # W3C Trace Context 4.3: no valid parent came, and then its state is deleted
+        kept = [pair for pair in kept if pair[0].lower() != b"tracestate"]
     return kept
 
 

@@ -27,6 +27,7 @@ class Kind(IntEnum):
     VIA = auto()
     REQUEST_ID = auto()
     TRACEPARENT = auto()
+    TRACESTATE = auto()
     IDEMPOTENCY_KEY = auto()
     ORIGIN = auto()
     MAX_FORWARDS = auto()
@@ -57,6 +58,7 @@ _KNOWN: Final = {
     b"via": Kind.VIA,
     b"x-request-id": Kind.REQUEST_ID,
     b"traceparent": Kind.TRACEPARENT,
+    b"tracestate": Kind.TRACESTATE,
     b"idempotency-key": Kind.IDEMPOTENCY_KEY,
     b"origin": Kind.ORIGIN,
     b"max-forwards": Kind.MAX_FORWARDS,

@@ -33,11 +33,14 @@ _MAX_FORWARDS_FIELD = Kind.MAX_FORWARDS
 _ORIGIN_FIELD = Kind.ORIGIN
 _REQUEST_ID_FIELD = Kind.REQUEST_ID
 _TRACEPARENT_FIELD = Kind.TRACEPARENT
+_TRACESTATE_FIELD = Kind.TRACESTATE
 _VIA_FIELD = Kind.VIA
 # Kinds that never travel on as they came: the gateway writes its own, or nobody may have them.
 _DROPPED = frozenset(
     (Kind.CONNECTION, Kind.UPGRADE, Kind.TE, Kind.HOP, Kind.TRANSFER_ENCODING, Kind.SPOOFED, Kind.OURS)
 )
+# What has a quote without its end is not taken apart: that would take ever new attempts, and it says nothing.
+_WELL_QUOTED = re.compile(rb'(?:[^"]++|"(?:[^"\\]++|\\.)*+")*+')
 _FORWARDED_ELEMENT = re.compile(rb'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
 _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]{0,15}\Z")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~+/=:-]{1,128}\Z")
@@ -123,6 +126,7 @@ def request_passage(
     """
     named = authority or facts.host
     edits: list[tuple[bytes, bytes]] = []
+    states: list[tuple[bytes, bytes]] = []
     seen: dict[Kind, bytes] = {}
     chain = _NO_CHAIN
     nominated = facts.options - _NEVER_NOMINATED - _CUSTOMARY_OPTIONS
@@ -138,12 +142,16 @@ def request_passage(
         elif kind is _HOST_FIELD:
             if authority is not None:
                 edits.append((line.text, b"\r\n%b: %b\r\n" % (line.name, authority)))
+        elif kind is _TRACESTATE_FIELD:
+            states.append((line.text, b"\r\n"))
         elif kind is not _VIA_FIELD and _withheld(kind, line.value, seen, facts, flagged=flagged, peeked=peeked):
             edits.append((line.text, b"\r\n"))
         else:
             if kind is _VIA_FIELD:
                 _check_loop(line.value, hop.name)
             seen[kind] = line.value
+    if _TRACEPARENT_FIELD not in seen:
+        edits += states  # W3C Trace Context section 4.3: state without a valid parent is nobody's
     front = b"" if facts.host else b"Host: %b\r\n" % (named or nameless)
     left = seen.get(_MAX_FORWARDS_FIELD, b"")
     return RequestPassage(
@@ -193,7 +201,8 @@ class _Chain:
             self.forwarded_for += [part.strip(b" \t") for part in value.split(b",")]
         elif key == b"forwarded":
             # Commas inside quotes part nothing (RFC 7239 section 4).
-            self.forwarded += [part.strip(b" \t") for part in _FORWARDED_ELEMENT.findall(value)]
+            if _WELL_QUOTED.fullmatch(value):
+                self.forwarded += [part.strip(b" \t") for part in _FORWARDED_ELEMENT.findall(value)]
         elif key == b"x-forwarded-host":
             self.host = value if valid_host(value) else None
         elif key == b"x-forwarded-proto":

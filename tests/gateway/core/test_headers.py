@@ -59,3 +59,9 @@ def test_commas_inside_quotes_part_no_element() -> None:
 def test_values_of_a_trusted_proxy_that_are_no_host_or_scheme_are_not_taken_over() -> None:
     found = lines(b'X-Forwarded-Host: "; evil\r\nX-Forwarded-Proto: e vil\r\n', hops=1)
     assert (found[b"X-Forwarded-Host"], found[b"X-Forwarded-Proto"]) == (b"a", b"http")
+
+
+def test_a_forwarded_field_whose_quotes_do_not_end_is_not_taken_over() -> None:
+    for value in (b'for="1.1.1.1', b'for=1.1.1.1;host="a, for=2.2.2.2', b'"' + b'\\"' * 30_000, b'for="1.1.1.1\\'):
+        found = lines(b"Forwarded: %b\r\n" % value, hops=1)
+        assert found[b"Forwarded"] == b"for=10.0.0.9;host=a;proto=http"

@@ -21,6 +21,7 @@ NAMES = (
     b"TE", b"Keep-Alive", b"Trailer", b"X-Real-IP", b"X-Forwarded-For", b"X_Forwarded_For", b"Forwarded", b"Via",
     b"Date",
     b"X-Gateway-Backend", b"X-Gateway-Force", b"X-Gateway-Explain", b"X-Request-Id", b"traceparent", b"Idempotency-Key",
+    b"tracestate",
     b"Origin", b"Max-Forwards", b"Cookie", b"Accept", b"X-A", b"x-a", b"Close", b"", b"X A", b"X\x00", b"X(",
 )  # fmt: skip
 VALUES = (
@@ -102,6 +103,7 @@ def lines_sent(facts: RequestFacts, pairs: list[Field], hop: Hop, authority: byt
     seen: set[Kind] = set()
     kept = {b"host", b"content-length", b"content-type", b"authorization", b"cookie", b"set-cookie", b"x-forwarded-for"}
     kept |= {b"x-forwarded-host", b"x-forwarded-proto", b"forwarded", b"via", b"idempotency-key", b"date", b"expect"}
+    traced = any(kind_of(name) is Kind.TRACEPARENT and len(value) == 55 for name, value in pairs)
     for name, value in pairs:
         kind = kind_of(name)
         again = kind in seen
@@ -119,6 +121,8 @@ def lines_sent(facts: RequestFacts, pairs: list[Field], hop: Hop, authority: byt
         if kind is Kind.REQUEST_ID and (again or b"," in value):
             continue
         if kind is Kind.IDEMPOTENCY_KEY and peeked and (again or not value):
+            continue
+        if kind is Kind.TRACESTATE and not traced:
             continue
         seen.add(kind)
         sent.append(b"%b: %b\r\n" % (name, authority if kind is Kind.HOST and authority else value))

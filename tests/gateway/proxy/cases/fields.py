@@ -229,6 +229,20 @@ CASES = [
         get(b"traceparent: ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"),
         lacks=(b"ff-0af7",),
     ),
+    Case(
+        "tracestate-of-a-dropped-traceparent",
+        "W3C Trace Context 4.3: without a valid parent the state is deleted",
+        get(b"tracestate: a=b\r\ntraceparent: ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"),
+        has=(b"traceparent: 00-",),
+        lacks=(b"tracestate",),
+    ),
+    Case(
+        "tracestate-alone",
+        "W3C Trace Context 4.3: without a parent the state is deleted",
+        get(b"tracestate: a=b\r\nTraceState: c=d\r\n"),
+        has=(b"traceparent: 00-",),
+        lacks=(b"tracestate",),
+    ),
     # Max-Forwards, Expect, health -----------------------------------------------------------------------------------
     Case(
         "max-forwards-counts",
@@ -254,7 +268,10 @@ CASES = [
         "max-forwards-trace-0",
         "RFC 9110 9.3.8",
         b"TRACE /x HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\nAuthorization: secret\r\n"
-        b"apikey: secret\r\nX-My-Token: secret\r\nCookie: secret\r\nX: y\r\n\r\n",
+        b"apikey: secret\r\nX-My-Token: secret\r\nCookie: secret\r\nX: y\r\nX_My_Token: secret\r\n"
+        b"X-Service-Key: secret\r\nX-Gateway-Force: secret\r\nX-Auth: secret\r\n"
+        + b"token" * 10_000
+        + b"_: secret\r\n\r\n",
         (200,),
         saw=0,
         got=(b"message/http", b"TRACE /x HTTP/1.1", b"X: y"),
