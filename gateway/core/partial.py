@@ -5,7 +5,14 @@ import re
 from gateway.core.errors import MalformedRequest
 
 _METHOD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}(?: |\Z)")
+_EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def behind_empty_lines(data: bytes) -> bytes:
+    """What comes behind the empty lines at the beginning of `data`, which are skipped (RFC 9112 section 2.2)."""
+    found = _EMPTY_LINES.match(data)
+    return data if found is None else data[found.end() :]
 
 
 class PartialHead:

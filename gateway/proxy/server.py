@@ -17,7 +17,7 @@ from gateway.core.errors import (
     Where,
 )
 from gateway.core.framing import Framing, RequestFacts
-from gateway.core.partial import PartialHead
+from gateway.core.partial import PartialHead, behind_empty_lines
 from gateway.core.problems import problem
 from gateway.core.routes import HEALTH_PATH, Handling
 from gateway.proxy import own
@@ -136,8 +136,8 @@ class ClientConnection(asyncio.Protocol):
                 self._part_of_head(partial, data)
                 return
             data, self._partial = whole, None
-        while data.startswith(b"\r\n"):  # RFC 9112 section 2.2: empty lines before a request are skipped
-            data = data[2:]
+        if data.startswith(b"\r\n"):
+            data = behind_empty_lines(data)
         end = data.find(b"\r\n\r\n") + 4
         try:
             if end < 4:
@@ -357,6 +357,7 @@ class ClientConnection(asyncio.Protocol):
         """The backend switched protocols: what the client sends is no longer HTTP."""
         self.stage = _TUNNEL
         self.touch()
+        self.release_upload()  # what came early may have been more than may wait
         if self._buffer and self.exchange is not None and self.exchange.tunnel is not None:
             data, self._buffer = self._buffer, b""
             self.exchange.tunnel.up(data)

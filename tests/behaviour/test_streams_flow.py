@@ -218,6 +218,29 @@ async def test_a_websocket_is_tunnelled_both_ways_with_what_came_early(tmp_path:
     assert backend.seen[0].values("upgrade") == [b"websocket"]
 
 
+async def test_more_than_may_wait_before_a_protocol_is_switched_does_not_stop_the_tunnel(tmp_path: Path) -> None:
+    """The trap: what comes early is held back at a bound, and nobody would have let the rest come."""
+    go = asyncio.Event()
+
+    async def count(backend: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        backend.seen.append(await read_request(reader))
+        await go.wait()
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        writer.write(b"%d" % len(await reader.read(-1)))
+
+    backend = Backend(script=count)
+    async with backend.running(), gateway(tmp_path, backend) as running:
+        reader, writer = await running.connect()
+        writer.write(b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        writer.write(b"x" * 3_000_000)
+        writer.write_eof()
+        await running.until(lambda: any(client.held for client in running.service.clients))
+        go.set()
+        head, _, answer = (await asyncio.wait_for(reader.read(), LIMIT)).partition(b"\r\n\r\n")
+        assert (head[:12], answer) == (b"HTTP/1.1 101", b"3000000")
+        writer.close()
+
+
 async def test_a_backend_on_a_unix_socket(tmp_path: Path) -> None:
     backend = Backend()
     path = str(tmp_path / "legacy.sock")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.errors import MalformedRequest
-from gateway.core.partial import PartialHead
+from gateway.core.partial import PartialHead, behind_empty_lines
 
 HEAD = b"GET /a HTTP/1.1\r\nHost: a\r\nX: \ty\r\n\r\n"
 
@@ -27,6 +27,12 @@ def feed(pieces: list[bytes]) -> bytes | None:
 def test_however_it_is_cut_it_is_found_whole(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(HEAD)]
     assert feed([HEAD[a:b] for a, b in itertools.pairwise(edges)]) == HEAD
+
+
+@pytest.mark.parametrize("rest", [b"", HEAD, b"\r", b"\rG", b"\n", b"\n\r\n"])
+def test_empty_lines_before_a_head_are_skipped_and_nothing_else_is(rest: bytes) -> None:
+    assert behind_empty_lines(rest) == rest
+    assert behind_empty_lines(b"\r\n" * 100_000 + rest) == rest
 
 
 @pytest.mark.parametrize(
