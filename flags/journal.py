@@ -22,8 +22,9 @@ MAX_TAIL_BYTES = 1024 * 1024
 class Entry:
     """One change, or when it was applied.
 
-    `action` is set, stage, kill, revive, rollback or applied; `before` and `after` are percentages for set, stages for
-    stage; `after` is what becomes of running jobs for rollback.
+    `action` is set, stage, kill, revive, rollback or applied; or approve, hold, resume, which are orders to the guard.
+    `before` and `after` are percentages for set, stages for stage; `after` is what becomes of running jobs for rollback
+    and what was agreed to for approve.
     """
 
     when: str

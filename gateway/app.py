@@ -161,9 +161,10 @@ def _load_api(
 ) -> Behind:
     from gateway.ops.api import create_ops_app, jobs_report  # FastAPI: 17 MB, for who asks for more than metrics
     from gateway.ops.controls import FileControls
+    from gateway.rollout.desk import FileDesk
 
     controls = FileControls(flags, origin, job_watch.jobs)
-    app = create_ops_app(fleet, controls, access, lambda: jobs_report(job_watch.seen(), counts()))
+    app = create_ops_app(fleet, controls, FileDesk(flags), access, lambda: jobs_report(job_watch.seen(), counts()))
     return Behind(app, app.state.streams.close)
 
 

@@ -9,17 +9,17 @@ from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from flags.errors import FlagsError
-from gateway.core.stages import Stage
 from gateway.ops.access import OpsAccess
+from gateway.ops.bodies import ExplainBody, PercentageBody, RollbackBody, StageBody, SwitchBody, claimed_by
 from gateway.ops.controls import DEFAULT_FLAG, Controls
 from gateway.ops.drill import drill
 from gateway.ops.events import Streams
 from gateway.ops.fleet_port import FleetPort
+from gateway.ops.guard_api import guard_router
 from gateway.ops.job_watch import JobsSeen
 from gateway.ops.page_routes import page_router
 from gateway.ops.preview import preview_move
@@ -35,60 +35,12 @@ from gateway.ops.reports import (
     StatusReport,
     ValidationReport,
 )
-from gateway.ops.rollback import Mode
-
-Why = Annotated[str, Field(max_length=500, description="why; goes into the journal")]
-Who = Annotated[str | None, Field(min_length=1, max_length=200, description="who; goes into the journal")]
-
+from gateway.rollout.desk import FileDesk
 
 Jobs = Callable[[], JobsReport | None]
 
 PAGE_ENTRIES = 50
 """Journal entries that the page shows."""
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class PercentageBody(_Body):
-    """A new percentage; with `expected_generation` only if nobody changed the flags in between."""
-
-    percentage: int
-    why: Why = ""
-    who: Who = None
-    expected_generation: int | None = None
-
-
-class StageBody(_Body):
-    """A new stage."""
-
-    stage: Stage = Field(strict=False, description="off, shadow, ramp, reverse-shadow or complete")
-    why: Why = ""
-    who: Who = None
-
-
-class SwitchBody(_Body):
-    """Why the kill is engaged or ended."""
-
-    why: Why = ""
-    who: Who = None
-
-
-class RollbackBody(_Body):
-    """What becomes of running v2 jobs."""
-
-    mode: Mode = Field(Mode.DRAIN, strict=False, description="drain: they run to their end; hard: they are cancelled")
-    hand_back: bool = Field(False, description="they are given to legacy instead")
-    why: Why = ""
-    who: Who = None
-
-
-class ExplainBody(_Body):
-    """Any id at all, also one that does not fit into a path or should not be in an access log."""
-
-    user_id: Annotated[str, Field(max_length=10_000)]
-    flag: str = DEFAULT_FLAG
 
 
 class FleetStatus(StatusReport):
@@ -97,7 +49,9 @@ class FleetStatus(StatusReport):
     workers: list[dict[str, object]]
 
 
-def create_ops_app(fleet: FleetPort, controls: Controls, access: OpsAccess, jobs: Jobs = lambda: None) -> FastAPI:
+def create_ops_app(
+    fleet: FleetPort, controls: Controls, desk: FileDesk, access: OpsAccess, jobs: Jobs = lambda: None
+) -> FastAPI:
     """The ops application. The page is open, everything else asks `access`.
 
     `jobs` tells what runs, None where nobody asks. Whoever serves it calls `app.state.streams.close()` before it stops:
@@ -117,10 +71,11 @@ def create_ops_app(fleet: FleetPort, controls: Controls, access: OpsAccess, jobs
 
     app.include_router(page_router())
     app.include_router(_questions(fleet, controls, jobs), dependencies=[Depends(authorised)])
-    app.state.streams = _streams(fleet, controls, jobs)
+    app.state.streams = _streams(fleet, controls, desk, jobs)
     app.include_router(_events(app.state.streams), dependencies=[Depends(authorised)])
     app.include_router(_drills(fleet, controls), dependencies=[Depends(authorised)])
     app.include_router(_changes(controls), dependencies=[Depends(authorised)])
+    app.include_router(guard_router(desk), dependencies=[Depends(authorised)])
     return app
 
 
@@ -173,16 +128,18 @@ async def _fleet_status(fleet: FleetPort, controls: Controls, jobs: Jobs) -> Fle
     return FleetStatus(**known, workers=await fleet.snapshots())
 
 
-def _streams(fleet: FleetPort, controls: Controls, jobs: Jobs) -> Streams:
+def _streams(fleet: FleetPort, controls: Controls, desk: FileDesk, jobs: Jobs) -> Streams:
     async def look() -> str:
         try:
             status = await _fleet_status(fleet, controls, jobs)
             journal = await run_in_threadpool(controls.journal, PAGE_ENTRIES)
+            guard = await run_in_threadpool(desk.guard)
         except FlagsError as error:
             return json.dumps({"error": str(error)})
         metrics = (await fleet.exposition()).decode()
         entries = [entry.model_dump() for entry in journal]
-        return json.dumps({"status": status.model_dump(), "metrics": metrics, "journal": entries})
+        said = guard.model_dump() if guard else None
+        return json.dumps({"status": status.model_dump(), "metrics": metrics, "journal": entries, "guard": said})
 
     return Streams(look)
 
@@ -203,7 +160,7 @@ def _drills(fleet: FleetPort, controls: Controls) -> APIRouter:
 
     @router.post("/ops/flags/{flag}/drill")
     async def run_drill(flag: str, body: SwitchBody, request: Request) -> DrillReport:
-        return await drill(fleet, controls, flag, who=_who(body.who, request), why=body.why)
+        return await drill(fleet, controls, flag, who=claimed_by(body.who, request), why=body.why)
 
     return router
 
@@ -216,31 +173,27 @@ def _changes(controls: Controls) -> APIRouter:
         return controls.set_percentage(
             flag,
             body.percentage,
-            who=_who(body.who, request),
+            who=claimed_by(body.who, request),
             why=body.why,
             expected_generation=body.expected_generation,
         )
 
     @router.put("/ops/flags/{flag}/stage")
     def set_stage(flag: str, body: StageBody, request: Request) -> ChangeReport:
-        return controls.set_stage(flag, body.stage, who=_who(body.who, request), why=body.why)
+        return controls.set_stage(flag, body.stage, who=claimed_by(body.who, request), why=body.why)
 
     @router.post("/ops/flags/{flag}/rollback")
     def rollback(flag: str, body: RollbackBody, request: Request) -> RollbackReport:
-        return controls.rollback(flag, body.mode, hand_back=body.hand_back, who=_who(body.who, request), why=body.why)
+        return controls.rollback(
+            flag, body.mode, hand_back=body.hand_back, who=claimed_by(body.who, request), why=body.why
+        )
 
     @router.post("/ops/kill")
     def kill(body: SwitchBody, request: Request) -> ChangeReport:
-        return controls.kill(who=_who(body.who, request), why=body.why)
+        return controls.kill(who=claimed_by(body.who, request), why=body.why)
 
     @router.post("/ops/revive")
     def revive(body: SwitchBody, request: Request) -> ChangeReport:
-        return controls.revive(who=_who(body.who, request), why=body.why)
+        return controls.revive(who=claimed_by(body.who, request), why=body.why)
 
     return router
-
-
-def _who(claimed: str | None, request: Request) -> str:
-    """One token is shared by all, so a name is a claim; the address beside it is not."""
-    address = request.client.host if request.client else "unknown"
-    return f"{claimed or 'somebody'} (ops API, {address})"

@@ -32,20 +32,21 @@ class GuardGauges(Collector):
 
 
 def _families(bulletin: Bulletin) -> Iterator[Metric]:
+    place = bulletin.progress
     yield GaugeMetricFamily("gateway_guard_seen_seconds", "When the guard last said something, Unix time.", bulletin.at)
-    yield GaugeMetricFamily("gateway_guard_step", "Step of the plan, from 0; -1 before the first.", bulletin.step)
-    yield GaugeMetricFamily("gateway_guard_percentage", "Percentage that the guard has set.", bulletin.percentage)
-    yield GaugeMetricFamily("gateway_guard_watched_seconds", "Seconds of the step that were watched.", bulletin.watched)
+    yield GaugeMetricFamily("gateway_guard_step", "Step of the plan, from 0; -1 before the first.", place.step)
+    yield GaugeMetricFamily("gateway_guard_percentage", "Percentage that the guard has set.", place.expected)
+    yield GaugeMetricFamily("gateway_guard_watched_seconds", "Seconds of the step that were watched.", place.watched)
     phases = GaugeMetricFamily("gateway_guard_phase", "1 for the phase of the rollout.", labels=["phase"])
     for phase in Phase:
-        phases.add_metric([phase], bulletin.phase is phase)
+        phases.add_metric([phase], place.phase is phase)
     yield phases
     evidence = GaugeMetricFamily(
         "gateway_guard_evidence", "How far a rule is from firing: at 1 it fires.", labels=["rule", "severity"]
     )
     verdicts = GaugeMetricFamily("gateway_guard_verdict", "1 for what a rule says.", labels=["rule", "verdict"])
-    for opinion in bulletin.opinions:
-        evidence.add_metric([opinion.rule, opinion.severity], opinion.evidence)
+    for finding in bulletin.findings:
+        evidence.add_metric([finding.rule, finding.severity], finding.evidence)
         for verdict in Verdict:
-            verdicts.add_metric([opinion.rule, verdict], opinion.verdict is verdict)
+            verdicts.add_metric([finding.rule, verdict], finding.verdict is verdict)
     yield from (evidence, verdicts)

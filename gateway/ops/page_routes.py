@@ -1,4 +1,4 @@
-"""Serves the ops page: three hand-written files, no build step. Counterpart: `page/ops.js`, which asks the ops API.
+"""Serves the ops page: hand-written files, no build step. Counterpart: `page/ops.js`, which asks the ops API.
 
 The page holds no figures and no secrets, so it is open to whoever reaches the port; what it asks for is guarded.
 """
@@ -9,10 +9,16 @@ from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+_SCRIPT = "text/javascript; charset=utf-8"
+
 _KINDS = {
     "index.html": "text/html; charset=utf-8",
     "ops.css": "text/css; charset=utf-8",
-    "ops.js": "text/javascript; charset=utf-8",
+    "ops.js": _SCRIPT,
+    "calls.js": _SCRIPT,
+    "change.js": _SCRIPT,
+    "elements.js": _SCRIPT,
+    "guard.js": _SCRIPT,
 }
 
 _HEADERS = {
@@ -27,7 +33,7 @@ _HEADERS = {
 
 
 def page_router() -> APIRouter:
-    """`/` and the two files it needs, read once."""
+    """`/` and the files it needs, read once."""
     router = APIRouter()
     folder = files("gateway.ops") / "page"
     contents = {name: (folder / name).read_bytes() for name in _KINDS}

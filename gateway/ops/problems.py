@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from flags.errors import FlagsError, InvalidDocumentError
 from gateway.ops.errors import OpsError
+from gateway.rollout.errors import RolloutError
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -22,7 +23,7 @@ def problem(status: int, detail: str, **members: object) -> JSONResponse:
 
 
 async def _refusal(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, FlagsError | OpsError)
+    assert isinstance(error, FlagsError | OpsError | RolloutError)
     members: Mapping[str, object] = {"error": type(error).__name__}
     if isinstance(error, InvalidDocumentError):
         members = {**members, "problems": list(error.problems)}
@@ -44,5 +45,6 @@ def install_problem_handlers(app: FastAPI) -> None:
     """Answer every refusal of the app with a problem document."""
     app.add_exception_handler(FlagsError, _refusal)
     app.add_exception_handler(OpsError, _refusal)
+    app.add_exception_handler(RolloutError, _refusal)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http_error)

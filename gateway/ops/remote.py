@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from gateway.core.stages import Stage
 from gateway.ops.access import is_loopback
 from gateway.ops.errors import RemoteError
+from gateway.ops.guard_report import GuardReport, OrderReport
 from gateway.ops.reports import (
     ChangeReport,
     DrillReport,
@@ -92,6 +93,24 @@ class RemoteControls:
         """Time a rollback over all workers without making one; takes ten seconds at most."""
         body, path = {"who": who, "why": why}, f"/ops/flags/{quote(flag, safe='')}/drill"
         return self._ask(TypeAdapter(DrillReport), "POST", path, body, timeout=DRILL_TIMEOUT_SECONDS)
+
+    # Desk ------------------------------------------------------------------------------------------------------------
+
+    def guard(self) -> GuardReport | None:
+        shape: TypeAdapter[GuardReport | None] = TypeAdapter(GuardReport | None)
+        return self._ask(shape, "GET", "/ops/guard")
+
+    def approve(self, *, who: str, why: str, step: int | None = None) -> OrderReport:
+        return self._order("approve", {"who": who, "why": why, "step": step})
+
+    def hold(self, *, who: str, why: str) -> OrderReport:
+        return self._order("hold", {"who": who, "why": why})
+
+    def resume(self, *, who: str, why: str) -> OrderReport:
+        return self._order("resume", {"who": who, "why": why})
+
+    def _order(self, order: str, body: Mapping[str, object]) -> OrderReport:
+        return self._ask(TypeAdapter(OrderReport), "POST", f"/ops/guard/{order}", body)
 
     def _ask(
         self,

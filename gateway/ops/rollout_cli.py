@@ -51,7 +51,8 @@ def rollout(
     except ValidationError as error:
         _refuse([f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()])
     jobs = _jobs(settings)
-    context.obj = Session(settings, _controls(context, settings, jobs, file_asked_for=flags is not None), jobs)
+    controls = _controls(context, settings, jobs, file_asked_for=flags is not None)
+    context.obj = Session(settings, controls, jobs, ops_named=ops is not None)
 
 
 def _controls(

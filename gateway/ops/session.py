@@ -38,11 +38,15 @@ class Exit(IntEnum):
 
 @dataclass(frozen=True)
 class Session:
-    """One invocation of the command line. `jobs` asks v2 itself, where there is no ops API that does."""
+    """One invocation of the command line. `jobs` asks v2 itself, where there is no ops API that does.
+
+    `ops_named`: the ops API was given as an option, not only by a variable.
+    """
 
     settings: RolloutSettings
     controls: Controls
     jobs: V2Jobs | None = None
+    ops_named: bool = False
 
 
 def session(context: typer.Context) -> Session:

@@ -126,6 +126,8 @@ def what(entry: EntryReport) -> str:
         return f"{entry.flag} stage {entry.before or 'unset'} -> {entry.after}"
     if entry.action == "rollback":
         return f"{entry.flag} rollback: {entry.after}"
+    if entry.action in ("approve", "hold", "resume"):
+        return f"guard: {entry.action}" + (f" {entry.after}" if entry.after else "")
     if entry.action != "set":
         return entry.action
     return f"{entry.flag} {_shown(entry.before)} -> {_shown(entry.after)} %"

@@ -21,3 +21,11 @@ def shown(value: float) -> str:
         if value >= size and round(value / size, 1) == value / size:
             return f"{value / size:g}{unit}"
     return f"{value:.1f}s"
+
+
+def ago(age: float) -> str:
+    """A time that has passed, in whole units: "2 s ago", "3 min ago"."""
+    for unit, size in (("d", UNITS["d"]), ("h", UNITS["h"]), ("min", UNITS["m"])):
+        if age >= size:
+            return f"{int(age / size)} {unit} ago"
+    return f"{int(age)} s ago"

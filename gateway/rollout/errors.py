@@ -5,6 +5,9 @@ RolloutError
 ├── StateUnreadableError       the guard's memory is there but cannot be understood
 ├── EvidenceUnavailableError   the gateways could not be asked, or did not answer like gateways
 ├── MisplacedCommandError      an approval or hold that does not fit where the rollout stands
+├── NoGuardError               no guard has ever acted on these flags
+├── UnknownReportError         a report that is not there
+├── OrderFailedError           an order could not be written
 ├── LeaseTakenError            another guard acts on these flags
 └── NotConvergedError          a numerical series did not end: counts beyond anything that occurs
 """
@@ -44,6 +47,24 @@ class MisplacedCommandError(RolloutError):
     """A command that does not fit where the rollout stands; nothing was changed."""
 
     status = 409
+
+
+class NoGuardError(RolloutError):
+    """No guard has ever acted on these flags."""
+
+    status = 409
+
+
+class UnknownReportError(RolloutError):
+    """A report that is not there."""
+
+    status = 404
+
+
+class OrderFailedError(RolloutError):
+    """An order could not be written; nothing was changed."""
+
+    status = 503
 
 
 class LeaseTakenError(RolloutError):

@@ -20,7 +20,7 @@ from gateway.rollout.judge import Judge
 from gateway.rollout.memory import Memory, MemoryFile
 from gateway.rollout.orders import OrdersFile, obeyed, resumed
 from gateway.rollout.plan import Plan
-from gateway.rollout.report import Report, write_report
+from gateway.rollout.report import Report, reports_folder, write_report
 from gateway.rollout.steps import Action, Look, Phase, Turn, retirement, turn, written
 from gateway.rollout.verdict import Finding, Severity, Verdict, overall
 
@@ -243,9 +243,8 @@ class Guard:
         findings = self.findings(over=kind != "rolled-back")
         self._history.add(now, findings)  # what made the guard act is the end of each line
         report = Report(kind, now, self._post.plan, following, findings, self._history, self.memory.events[-10:])
-        folder = self._post.flags_path.with_name(self._post.flags_path.name + ".guard-reports")
         try:
-            path = write_report(folder, report)
+            path = write_report(reports_folder(self._post.flags_path), report)
             self.memory.note(now, f"report: {path.name}")
         except OSError as error:
             self.memory.note(now, f"no report could be written: {error.strerror}")

@@ -48,7 +48,7 @@ class MemoryFile:
             if content["version"] != VERSION:
                 raise ValueError(f"version {content['version']}")
             memory = Memory(
-                _progress(content["progress"]),
+                progress_from(content["progress"]),
                 content["judge"],
                 str(content["epoch"]),
                 int(content["cursor"]),
@@ -63,13 +63,22 @@ class MemoryFile:
 
     def write(self, memory: Memory) -> None:
         """Replace it. Raises OSError."""
-        progress = asdict(memory.progress) | {"approved": sorted(memory.progress.approved)}
-        content = {"version": VERSION, "progress": progress, "judge": memory.judge, "epoch": memory.epoch}
-        content |= {"cursor": memory.cursor, "events": memory.events, "history": memory.history}
+        content = {"version": VERSION, "progress": progress_to(memory.progress), "judge": memory.judge}
+        content |= {"epoch": memory.epoch} | {
+            "cursor": memory.cursor,
+            "events": memory.events,
+            "history": memory.history,
+        }
         write_json(self.path, content)
 
 
-def _progress(content: Mapping[str, object]) -> Progress:
+def progress_to(progress: Progress) -> dict[str, object]:
+    """A progress as JSON values."""
+    return asdict(progress) | {"approved": sorted(progress.approved)}
+
+
+def progress_from(content: Mapping[str, object]) -> Progress:
+    """The progress that `progress_to` told. Raises KeyError, TypeError or ValueError for anything else."""
     values = dict(content)
     approved = values["approved"]
     if not isinstance(approved, list):

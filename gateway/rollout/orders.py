@@ -6,13 +6,13 @@ Two files, two writers: people write orders, the guard writes its memory, so nei
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from gateway.rollout.atomic_file import write_json
-from gateway.rollout.errors import MisplacedCommandError, StateUnreadableError
+from gateway.rollout.errors import MisplacedCommandError, OrderFailedError, StateUnreadableError
 from gateway.rollout.plan import Plan
 from gateway.rollout.steps import STANDING, Phase, Progress
 
@@ -47,17 +47,10 @@ class OrdersFile:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StateUnreadableError(f"{self.path.name} cannot be used: {error}") from error
 
-    def approve(self, progress: Progress, plan: Plan) -> int:
-        """Agree to the step that is next; returns its index. Raises MisplacedCommandError if none needs it."""
-        following = progress.step + 1
-        needed = plan.steps[following].approval if following < len(plan.steps) else plan.retire_approval
-        if progress.phase not in STANDING or following > len(plan.steps):
-            raise MisplacedCommandError(f"nothing can be approved: the rollout is {progress.phase}")
-        if not needed:
-            raise MisplacedCommandError("the next step needs no approval")
+    def approve(self, attempt: int, step: int) -> None:
+        """Agree to a step of an attempt; see `approvable`. Raises OrderFailedError, as the others do."""
         with self._changing() as orders:
-            self._write(replace(orders, approvals=(*orders.approvals, (progress.attempt, following))))
-        return following
+            self._write(replace(orders, approvals=(*orders.approvals, (attempt, step))))
 
     def hold(self, who: str) -> None:
         """Keep the rollout where it is, until `resume`. A bad guardrail still rolls back."""
@@ -74,14 +67,29 @@ class OrdersFile:
 
     @contextmanager
     def _changing(self) -> Iterator[Orders]:
-        descriptor = os.open(
-            self.path.with_name(self.path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644
-        )
+        lock = self.path.with_name(self.path.name + ".lock")
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield self.read()
-        finally:
-            os.close(descriptor)
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                yield self.read()
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise OrderFailedError(f"{self.path.name} cannot be written: {error.strerror}") from error
+
+
+def approvable(progress: Progress, gates: Sequence[bool]) -> int:
+    """The step that may be approved now. `gates`: which steps need it, and after the last one the end of legacy.
+
+    Raises MisplacedCommandError if none does.
+    """
+    following = progress.step + 1
+    if progress.phase not in STANDING or following >= len(gates):
+        raise MisplacedCommandError(f"nothing can be approved: the rollout is {progress.phase}")
+    if not gates[following]:
+        raise MisplacedCommandError("the next step needs no approval")
+    return following
 
 
 def obeyed(progress: Progress, orders: Orders) -> Progress:

@@ -5,29 +5,32 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
-from math import isfinite
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.text import Text
 
-from gateway.ops.session import Exit, Session
+from gateway.ops.guard_report import Desk, OrderReport
+from gateway.ops.session import Exit, Session, told
+from gateway.ops.session import show as show_report
+from gateway.rollout.bulletin import Bulletin
+from gateway.rollout.desk import FileDesk
+from gateway.rollout.durations import ago
 from gateway.rollout.errors import InvalidPlanError, RolloutError
 from gateway.rollout.gateway_evidence import GatewayEvidence
 from gateway.rollout.guard import Post
 from gateway.rollout.judge import Judge
 from gateway.rollout.memory import Memory, MemoryFile
-from gateway.rollout.orders import OrdersFile
 from gateway.rollout.plan import Plan
 from gateway.rollout.plan_file import read_plan
-from gateway.rollout.plan_tables import plan_tables, status_tables
+from gateway.rollout.plan_tables import NO_GUARD, guard_tables, plan_tables
 from gateway.rollout.settings import GuardSettings
-from gateway.rollout.steps import retirement
 from gateway.rollout.verdict import Finding
 from gateway.rollout.watch import watch
 
@@ -54,38 +57,33 @@ def show(path: Path | None) -> None:
 
 def status(session: Session, path: Path | None, *, as_json: bool) -> None:
     """Print where the rollout stands."""
-    with _told():
-        plan, memory = _plan(path), MemoryFile(session.settings.flags).read()
-        findings = _findings(plan, memory)
-    if as_json:
-        sys.stdout.write(json.dumps(_plain(plan, memory, findings), indent=2, allow_nan=False) + "\n")
+    with _told(as_json=as_json):
+        report = _desk(session, partial(_remembered, session, path)).guard()
+    if report is None:
+        sys.stdout.write("null\n" if as_json else f"phase  {NO_GUARD}\n")
         return
-    for table in status_tables(plan, memory, findings):
-        Console().print(table)
+    show_report(report, list(guard_tables(report)), as_json=as_json)
 
 
-def approve(session: Session, path: Path | None) -> None:
-    """Write an approval of the next step."""
-    flags = session.settings.flags
-    with _told():
-        plan = _plan(path)
-        following = OrdersFile(flags).approve(MemoryFile(flags).read().progress, plan)
-    last = following == len(plan.steps)
-    typer.echo("approved: retire legacy" if last else f"approved: {plan.steps[following].percentage} %")
+def approve(session: Session, path: Path | None, why: str, *, as_json: bool) -> None:
+    """Give an approval of the next step."""
+    with _told(as_json=as_json):
+        report = _desk(session, partial(_remembered, session, path)).approve(who=session.settings.who, why=why)
+    _ordered(report, f"approved: {report.after}", as_json=as_json)
 
 
-def hold(session: Session) -> None:
-    """Write a hold."""
-    with _told():
-        OrdersFile(session.settings.flags).hold(session.settings.who)
-    typer.echo(f"held by {session.settings.who}")
+def hold(session: Session, why: str, *, as_json: bool) -> None:
+    """Give the order to hold."""
+    with _told(as_json=as_json):
+        report = _desk(session).hold(who=session.settings.who, why=why)
+    _ordered(report, f"held by {report.who}", as_json=as_json)
 
 
-def resume(session: Session) -> None:
-    """Write that the rollout may go on."""
-    with _told():
-        OrdersFile(session.settings.flags).resume()
-    typer.echo("resumed; the guard goes on from what the flag says now")
+def resume(session: Session, why: str, *, as_json: bool) -> None:
+    """Give the order to go on."""
+    with _told(as_json=as_json):
+        report = _desk(session).resume(who=session.settings.who, why=why)
+    _ordered(report, "resumed; the guard goes on from what the flag says now", as_json=as_json)
 
 
 def guard(session: Session, path: Path | None, evidence: str | None, *, until_rest: bool) -> None:
@@ -99,6 +97,35 @@ def guard(session: Session, path: Path | None, evidence: str | None, *, until_re
         watch(post, stop, lambda line: typer.echo(line, err=True), until_rest=until_rest)
 
 
+def _ordered(report: OrderReport, done: str, *, as_json: bool) -> None:
+    text = Text(done)
+    if report.unheard:
+        heard = "no guard has acted on these flags yet" if report.age is None else f"last heard {ago(report.age)}"
+        text.append(f"\nnobody listens now: {heard}; it is carried out when a guard runs", style="yellow")
+    if report.journal_error:
+        text.append(f"\nnot in the journal: {report.journal_error}", style="bold red")
+    show_report(report, [text], as_json=as_json)
+    if report.journal_error:
+        raise typer.Exit(Exit.NOT_JOURNALLED)
+
+
+def _desk(session: Session, read: Callable[[], Bulletin] | None = None) -> Desk:
+    """Where the guard can be met: at an ops API, unless one has left its memory on this machine; --ops decides."""
+    from gateway.ops.remote import RemoteControls
+
+    flags = session.settings.flags
+    remote = session.ops_named or not MemoryFile(flags).path.exists()
+    if remote and isinstance(session.controls, RemoteControls):
+        return session.controls
+    return FileDesk(flags, read)
+
+
+def _remembered(session: Session, path: Path | None) -> Bulletin:
+    """What the guard's own memory says by the plan's file, as of the last time it was written."""
+    plan, memory = _plan(path), MemoryFile(session.settings.flags).read()
+    return Bulletin.of(plan, memory, _findings(plan, memory), memory.progress.seen_at or 0.0)
+
+
 def _findings(plan: Plan, memory: Memory) -> tuple[Finding, ...]:
     step = memory.progress.step
     if memory.judge is None or not 0 <= step < len(plan.steps):
@@ -108,17 +135,6 @@ def _findings(plan: Plan, memory: Memory) -> tuple[Finding, ...]:
     except (KeyError, TypeError, ValueError):
         return ()  # judged by another plan: where it stands can be told, what it heard cannot
     return judge.findings(over=memory.progress.watched >= plan.steps[step].watch)
-
-
-def _plain(plan: Plan, memory: Memory, findings: tuple[Finding, ...]) -> dict[str, object]:
-    shown = []
-    for one in findings:
-        # An upper bound may be endless, and JSON has no infinity.
-        figures = {name: value if isfinite(value) else None for name, value in one.figures.items()}
-        shown.append(asdict(one) | {"figures": figures})
-    progress = asdict(memory.progress) | {"approved": sorted(memory.progress.approved)}
-    retired = retirement(plan, memory.progress)
-    return {"progress": progress, "findings": shown, "events": memory.events, "legacy_retires_at": retired}
 
 
 def _settings(evidence: str | None = None) -> GuardSettings:
@@ -136,12 +152,13 @@ def _plan(path: Path | None) -> Plan:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except RolloutError as error:
-        _complain(error)
-        raise typer.Exit(Exit.REFUSED) from error
+def _told(*, as_json: bool = False) -> Iterator[None]:
+    with told(as_json=as_json):
+        try:
+            yield
+        except RolloutError as error:
+            _complain(error)
+            raise typer.Exit(Exit.REFUSED) from error
 
 
 def _complain(error: RolloutError) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.ops.change_commands import Why
 from gateway.ops.session import AsJson, session
 
 commands = typer.Typer()
@@ -44,27 +45,27 @@ def status(context: typer.Context, path: PlanPath = None, as_json: AsJson = Fals
 
 
 @plan.command()
-def approve(context: typer.Context, path: PlanPath = None) -> None:
+def approve(context: typer.Context, path: PlanPath = None, why: Why = "", as_json: AsJson = False) -> None:
     """Agree to the next step, if it needs an approval."""
     from gateway.rollout import plan_actions
 
-    plan_actions.approve(session(context), path)
+    plan_actions.approve(session(context), path, why, as_json=as_json)
 
 
 @plan.command()
-def hold(context: typer.Context) -> None:
+def hold(context: typer.Context, why: Why = "", as_json: AsJson = False) -> None:
     """Go no further up until `resume`; a bad guardrail still rolls back."""
     from gateway.rollout import plan_actions
 
-    plan_actions.hold(session(context))
+    plan_actions.hold(session(context), why, as_json=as_json)
 
 
 @plan.command()
-def resume(context: typer.Context) -> None:
+def resume(context: typer.Context, why: Why = "", as_json: AsJson = False) -> None:
     """Go on: after a hold, a signal, an edit by hand, a new plan, or a rollback (then from the first step)."""
     from gateway.rollout import plan_actions
 
-    plan_actions.resume(session(context))
+    plan_actions.resume(session(context), why, as_json=as_json)
 
 
 @commands.command()

@@ -1,15 +1,17 @@
 """Plan and guard as tables for people. Counterpart: `plan_commands`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from rich.table import Table
+from rich.text import Text
 
-from gateway.rollout.durations import shown
-from gateway.rollout.memory import Memory
+from gateway.ops.guard_report import GuardReport
+from gateway.rollout.durations import ago, shown
 from gateway.rollout.plan import Plan
-from gateway.rollout.steps import Progress, retirement
-from gateway.rollout.verdict import Finding, Severity
+from gateway.rollout.verdict import Severity
+
+_MEANING = {Severity.GUARDRAIL: "rolls back", Severity.SIGNAL: "holds"}
 
 
 def plan_tables(plan: Plan) -> Iterator[Table]:
@@ -31,40 +33,51 @@ def plan_tables(plan: Plan) -> Iterator[Table]:
         rules.add_column(name)
     for spec in plan.rules:
         shares = [f"{plan.bench(index).setting(spec).alpha:.3%}" for index in range(len(plan.steps))]
-        rules.add_row(spec.kind, "rolls back" if spec.severity is Severity.GUARDRAIL else "holds", *shares)
+        rules.add_row(spec.kind, _MEANING[spec.severity], *shares)
     yield rules
 
 
-def status_tables(plan: Plan, memory: Memory, findings: Sequence[Finding]) -> Iterator[Table]:
+NO_GUARD = "no guard has acted on these flags; start one: rollout guard"
+
+
+def guard_tables(report: GuardReport) -> Iterator[Table]:
     """Where the rollout stands, what the rules say, and what happened last."""
-    progress = memory.progress
-    place = Table(show_header=False, title=plan.flag, title_justify="left")
-    for name, value in _place(plan, progress):
-        place.add_row(name, value)
+    place = Table(show_header=False, title=report.flag, title_justify="left")
+    for name, value in _place(report):
+        place.add_row(name, Text(value))
     yield place
-    if findings:
-        rules = Table("rule", "verdict", "evidence", "what was seen")
-        for one in findings:
-            rules.add_row(one.rule, one.verdict, f"{one.evidence:.2f}", one.sentence)
+    if report.findings:
+        rules = Table("rule", "if bad", "verdict", "evidence", "what was seen")
+        for one in report.findings:
+            then = _MEANING[Severity(one.severity)]
+            rules.add_row(one.rule, then, one.verdict, f"{one.evidence:.2f}", Text(one.sentence))
         yield rules
-    if memory.events:
+    if report.events:
         events = Table("when (UTC)", "what")
-        for event in memory.events[-8:]:
-            events.add_row(moment(float(str(event["at"]))), str(event["text"]))
+        for event in report.events:
+            events.add_row(moment(event.at), Text(event.text))
         yield events
 
 
-def _place(plan: Plan, progress: Progress) -> Iterator[tuple[str, str]]:
+def _place(report: GuardReport) -> Iterator[tuple[str, str]]:
+    progress, orders = report.progress, report.orders
     yield "phase", f"{progress.phase}, at {progress.expected} %, attempt {progress.attempt}"
     yield "why", progress.why or "-"
-    if 0 <= progress.step < len(plan.steps):
-        step = plan.steps[progress.step]
-        yield "watched", f"{shown(round(progress.watched, 1))} of {shown(step.watch)}"
+    if 0 <= progress.step < len(report.steps):
+        yield "watched", f"{shown(round(progress.watched, 1))} of {shown(report.steps[progress.step].watch)}"
         yield "since", moment(progress.entered_at)
-    yield "last look", moment(progress.seen_at) if progress.seen_at else "never"
-    retired = retirement(plan, progress)
-    if retired is not None:
-        yield "legacy retires", f"{moment(retired)} at the earliest"
+    heard = "never" if report.age is None else ago(report.age)
+    yield "last heard", f"{heard}: start it again, nobody would roll back" if report.unwatched else heard
+    if orders.approvable is not None:
+        yield "to approve", orders.aim
+    if orders.held_by:
+        yield "ordered", f"hold, by {orders.held_by}"
+    if orders.resume_waits:
+        yield "ordered", "resume, which the guard has not heard yet"
+    if orders.error:
+        yield "problem", orders.error
+    if report.legacy_retires_at is not None:
+        yield "legacy retires", f"{moment(report.legacy_retires_at)} at the earliest"
 
 
 def moment(at: float) -> str:

@@ -4,25 +4,30 @@ Counterparts: `guard`, which writes one when a step is entered, rolled back or t
 """
 
 import json
+import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import isfinite
 from pathlib import Path
 
 from gateway.rollout.atomic_file import write_bytes
 from gateway.rollout.durations import shown
+from gateway.rollout.errors import UnknownReportError
 from gateway.rollout.history import History
 from gateway.rollout.plan import Plan
 from gateway.rollout.plots import evidence_plot, risk_plot
 from gateway.rollout.steps import Turn
-from gateway.rollout.verdict import Finding, Severity, overall
+from gateway.rollout.verdict import Finding, Severity, overall, plain_finding
 
 HEADLINES = {
     "rolled-back": "v2 was rolled back from {step} %",
     "raised": "v2 goes from {step} % to {next} %",
     "done": "the rollout is over: v2 has {step} %",
 }
+
+MEDIA_TYPES = {".md": "text/markdown; charset=utf-8", ".json": "application/json", ".svg": "image/svg+xml"}
+
+_NAME = re.compile(r"[0-9]{8}T[0-9]{6}-[a-z-]{1,40}\.[a-z]{2,4}")
 
 MAX_REPORTS = 100
 """Of each kind of file; older ones are removed."""
@@ -50,6 +55,27 @@ class Report:
     def headline(self) -> str:
         """One line that says it all."""
         return HEADLINES[self.kind].format(step=self.step, next=self.turn.percentage)
+
+
+def reports_folder(flags_path: Path) -> Path:
+    """Where the reports of these flags' guard are."""
+    return flags_path.with_name(flags_path.name + ".guard-reports")
+
+
+def report_names(flags_path: Path, limit: int = 10) -> list[str]:
+    """The reports that there are, the newest first, without their endings."""
+    return sorted((path.stem for path in reports_folder(flags_path).glob("*.md")), reverse=True)[:limit]
+
+
+def read_report(flags_path: Path, name: str) -> tuple[str, bytes]:
+    """Media type and content of one of a report's files. Raises UnknownReportError."""
+    media_type = MEDIA_TYPES.get(Path(name).suffix)
+    try:
+        if media_type is None or not _NAME.fullmatch(name):
+            raise FileNotFoundError
+        return media_type, (reports_folder(flags_path) / name).read_bytes()
+    except OSError as error:
+        raise UnknownReportError(f"there is no report {name!r}") from error
 
 
 def write_report(folder: Path, report: Report) -> Path:
@@ -125,16 +151,11 @@ def as_json(report: Report) -> str:
         "entered_at": progress.entered_at,
         "plan_digest": report.plan.digest,
         "verdict": overall(report.findings)[0],
-        "findings": [_plain(one) for one in report.findings],
+        "findings": [plain_finding(one) for one in report.findings],
         "evidence_over_time": report.history.points,
         "events": list(report.events),
     }
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
-
-
-def _plain(finding: Finding) -> dict[str, object]:
-    figures = {name: value if isfinite(value) else None for name, value in finding.figures.items()}
-    return asdict(finding) | {"figures": figures}
 
 
 def _row(finding: Finding) -> str:

@@ -1,7 +1,8 @@
 """What a rule says: one of five verdicts, with its figures. Pure values; counterparts: `rules`, `judge`, `report`."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from math import isfinite
 
 
 class Verdict(StrEnum):
@@ -34,6 +35,12 @@ class Finding:
     evidence: float
     sentence: str
     figures: dict[str, float] = field(default_factory=dict)
+
+
+def plain_finding(finding: Finding) -> dict[str, object]:
+    """A finding as JSON values; an endless bound is None, for JSON has no infinity."""
+    figures = {name: value if isfinite(value) else None for name, value in finding.figures.items()}
+    return asdict(finding) | {"figures": figures}
 
 
 def overall(findings: tuple[Finding, ...]) -> tuple[Verdict, Finding | None]:

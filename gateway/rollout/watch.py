@@ -31,7 +31,7 @@ def watch(post: Post, stop: threading.Event, tell: Callable[[str], None], *, unt
                 posted = now
                 # It only informs: a folder that cannot be written must not stop the guard, which may still roll back.
                 with suppress(OSError):
-                    board.post(Bulletin.of(progress, guard.findings(), now))
+                    board.post(Bulletin.of(post.plan, guard.memory, guard.findings(), now))
             if progress.phase is not said:
                 said = progress.phase
                 tell(f"{progress.phase} at {progress.expected} %: {progress.why}")

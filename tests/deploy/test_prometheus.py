@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from flags.bucketing import bucket
-from gateway.rollout.bulletin import Bulletin, BulletinBoard, Opinion
-from gateway.rollout.steps import Phase
-from gateway.rollout.verdict import Severity, Verdict
+from gateway.rollout.bulletin import Bulletin, BulletinBoard
+from gateway.rollout.steps import Phase, Progress
+from gateway.rollout.verdict import Finding, Severity, Verdict
 from tests.deploy.expressions import metrics_of, panels, rules
 from tests.deploy.machine import SECRETS, Machine
 from tests.deploy.observing import Prometheus
@@ -65,9 +65,11 @@ def import_on_both_sides(machine: Machine) -> None:
 def prometheus(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """After two waves of imports, so that counters have grown while somebody looked."""
     targets = {"gateway": f"127.0.0.1:{machine.ports['ops']}", "v2": f"127.0.0.1:{machine.ports['v2']}"}
-    opinion = Opinion("user-mix", Severity.SIGNAL, Verdict.RUNNING, 0.1)
+    finding = Finding("user-mix", Severity.SIGNAL, Verdict.RUNNING, 0.1, "as many users as expected")
     flags = Path(machine.environment("gateway")["GATEWAY_FLAGS"])
-    BulletinBoard(flags).post(Bulletin(time.time(), Phase.WATCHING, 0, 50, 60.0, (opinion,)))
+    BulletinBoard(flags).post(
+        Bulletin(time.time(), Progress(Phase.WATCHING, step=0, expected=50, watched=60.0), (finding,))
+    )
     with Prometheus(tmp_path_factory.mktemp("prometheus"), targets, SECRETS["GATEWAY_OPS_TOKEN"]) as running:
         running.until(lambda: _value(running, "count(up == 1)") == len(targets), 20, "not all is scraped")
         machine.rollout("set", FLAG, "50")

@@ -1,77 +1,15 @@
 // The ops page: shows what the ops API's stream of events says, once a second; changes go through a dialog with a reason.
 // Counterpart: gateway/ops/api.py. Everything from outside is set as text, never as markup.
 
+import { askForToken, authorised, call, refusal } from "./calls.js";
+import { confirm, remember, tell, tellDone } from "./change.js";
+import { at, facts, rows, say } from "./elements.js";
+import { movesFlag, showGuard } from "./guard.js";
+
 const PERIOD_MS = 1000;
-const at = (id) => document.getElementById(id);
-const chosen = { flag: null, status: null, before: null };
-let notice = null; // what became of the last action, if it went wrong; stays until the next one
+const chosen = { flag: null, status: null, guard: null, before: null };
 
 for (let bucket = 1; bucket <= 100; bucket += 1) at("buckets").append(document.createElement("i"));
-
-function authorised(headers) {
-  const token = sessionStorage.getItem("token");
-  return token ? { ...headers, authorization: `Bearer ${token}` } : headers;
-}
-
-async function call(method, path, body) {
-  const headers = authorised({ accept: "application/json" });
-  if (body !== undefined) headers["content-type"] = "application/json";
-  const answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
-  if (answer.status === 401) {
-    await askForToken();
-    return call(method, path, body);
-  }
-  if (!answer.ok) throw await refusal(answer);
-  return (answer.headers.get("content-type") || "").includes("json") ? answer.json() : answer.text();
-}
-
-async function refusal(answer) {
-  const problem = await answer.json().catch(() => ({}));
-  return new Error([problem.detail || `the ops API answered ${answer.status}`, ...(problem.problems || [])].join("; "));
-}
-
-let asking = null;
-
-function askForToken() {
-  asking ??= new Promise((resolve) => {
-    at("login").showModal();
-    at("login").addEventListener("close", () => {
-      sessionStorage.setItem("token", at("token").value);
-      at("token").value = "";
-      asking = null;
-      resolve();
-    }, { once: true });
-  });
-  return asking;
-}
-
-function tell(error) {
-  at("trouble").hidden = !error;
-  at("trouble").textContent = error || "";
-}
-
-function rows(id, lines) {
-  const body = at(id);
-  const headings = [...body.closest("table").querySelectorAll("th")].map((heading) => heading.textContent);
-  body.replaceChildren(...lines.map((line) => {
-    const row = document.createElement("tr");
-    row.setAttribute("role", "row");
-    line.forEach((text, column) => {
-      const cell = Object.assign(document.createElement("td"), { textContent: text });
-      cell.setAttribute("role", "cell");
-      cell.dataset.heading = headings[column];
-      row.append(cell);
-    });
-    return row;
-  }));
-}
-
-function facts(id, pairs) {
-  at(id).replaceChildren(...pairs.flatMap(([name, value]) => [
-    Object.assign(document.createElement("dt"), { textContent: name }),
-    Object.assign(document.createElement("dd"), { textContent: value ?? "–" }),
-  ]));
-}
 
 // Prometheus' text format, as far as a counter needs it: [{name, labels, value}].
 function samples(text) {
@@ -102,7 +40,7 @@ function showStatus(status) {
   at("percentage").classList.toggle("idle", killed || !flag?.enabled || !serving);
   [...at("buckets").children].forEach((bucket, index) => bucket.classList.toggle("on", index < inForce));
   at("buckets").setAttribute("aria-label", `${inForce} of 100 buckets of users go to v2`);
-  at("state").textContent = killed ? "KILLED: everybody goes to legacy" : inForce ? `${inForce} % of users go to v2` : "Everybody goes to legacy";
+  say("state", killed ? "KILLED: everybody goes to legacy" : inForce ? `${inForce} % of users go to v2` : "Everybody goes to legacy");
   at("state").classList.toggle("killed", killed);
   facts("facts", [
     ["flag", flag ? `${flag.name}${flag.enabled ? "" : " (disabled)"}` : "there is no flag"],
@@ -118,6 +56,7 @@ function showStatus(status) {
     button.disabled = percentage === null;
   }
   at("rollback").disabled = !flag;
+  at("guard-note").hidden = !movesFlag(chosen.guard, chosen.flag);
   showJobs(status.jobs, flag);
   at("kill").hidden = killed;
   at("revive").hidden = !killed;
@@ -171,23 +110,28 @@ function showJournal(entries) {
     set: `${entry.flag} ${entry.from ?? "–"} → ${entry.to} %`,
     stage: `${entry.flag} stage ${entry.from ?? "unset"} → ${entry.to}`,
     rollback: `${entry.flag} rollback: ${entry.to}`,
+    approve: `guard: approve ${entry.to}`,
+    hold: "guard: hold",
+    resume: "guard: resume",
     applied: entry.generation == null ? "applied" : `applied generation ${entry.generation}`,
   })[entry.action] ?? entry.action;
   rows("journal", entries.reverse().map((entry) => [entry.when.slice(0, 19).replace("T", " "), entry.who, what(entry), entry.why]));
 }
 
 async function refresh() {
-  const [status, metrics, journal] = await Promise.all([
-    call("GET", "/ops/status"), call("GET", "/metrics"), call("GET", "/ops/journal?limit=50"),
+  const [status, metrics, journal, guard] = await Promise.all([
+    call("GET", "/ops/status"), call("GET", "/metrics"), call("GET", "/ops/journal?limit=50"), call("GET", "/ops/guard"),
   ]);
-  show({ status, metrics, journal });
+  show({ status, metrics, journal, guard });
 }
 
-function show({ status, metrics, journal }) {
+function show({ status, metrics, journal, guard }) {
+  chosen.guard = guard;
   const error = showStatus(status);
   showTraffic(metrics);
   showJournal(journal);
-  tell([notice, error].filter(Boolean).join(" — "));
+  showGuard(guard);
+  tell(error);
 }
 
 // One stream of events; fetch and not EventSource, which cannot send a token. Returns when it ends or nobody looks.
@@ -204,7 +148,7 @@ async function listen() {
     rest = events.pop();
     for (const event of events) {
       const state = JSON.parse(event.slice("data: ".length));
-      if (state.error) tell([notice, state.error].filter(Boolean).join(" — "));
+      if (state.error) tell(state.error);
       else show(state);
     }
     if (document.hidden) return reader.cancel();
@@ -218,33 +162,10 @@ async function follow() {
   }
 }
 
-// Asks for a reason, then does it; the effect is told before.
-function confirm(title, effect, act, { choices = false } = {}) {
-  const dialog = at("confirm");
-  notice = null;
-  at("done").hidden = true;
-  at("choices").hidden = at("choices").disabled = !choices;
-  dialog.querySelector('[value="drain"]').checked = true;
-  at("confirm-title").textContent = title;
-  at("confirm-effect").textContent = effect;
-  at("why").value = "";
-  at("who").value = sessionStorage.getItem("who") ?? "";
-  dialog.returnValue = "cancel";
-  dialog.showModal();
-  (choices ? dialog.querySelector('[value="drain"]') : at("why")).focus();
-  dialog.addEventListener("close", async () => {
-    if (dialog.returnValue !== "do") return;
-    sessionStorage.setItem("who", at("who").value);
-    try {
-      const report = await act({ why: at("why").value, who: at("who").value });
-      if (report.mode) tellOfJobs(report);
-      if (report.journal_error) notice = `Done, but not in the journal: ${report.journal_error}`;
-      await refresh();
-    } catch (error) {
-      notice = `Not done: ${error.message}`;
-      tell(notice);
-    }
-  }, { once: true });
+// What an edit by hand means to a guard that moves this flag.
+function stepsAside(percentage) {
+  const moves = movesFlag(chosen.guard, chosen.flag) && percentage !== chosen.guard.progress.expected;
+  return moves ? " The guard steps aside until somebody resumes it." : "";
 }
 
 async function askForPercentage(percentage) {
@@ -254,7 +175,7 @@ async function askForPercentage(percentage) {
   try {
     const preview = await call("GET", `${path}/preview?from=${now}&to=${percentage}`);
     const effect = preview.buckets.length ? `${preview.share} % of users move to ${preview.backend}.` : "Nobody moves.";
-    confirm(`Set ${flag} to ${percentage} %`, effect, (reason) =>
+    confirm(`Set ${flag} to ${percentage} %`, effect + stepsAside(percentage), (reason) =>
       call("PUT", `${path}/percentage`, { percentage, expected_generation: status.generation, ...reason }));
   } catch (error) {
     tell(error.message);
@@ -270,9 +191,9 @@ function tellOfJobs(report) {
   const jobs = report.running == null ? "imports on v2: unknown" : `imports on v2: ${told.join(", ") || "none ran"}`;
   const stranded = report.stranded ? `; ${report.stranded} users are stranded` : "";
   const flag = report.action === "kill" ? "Everybody goes to legacy by the kill" : "The flag is at 0 %";
-  at("done").textContent = `${flag}; ${jobs}${stranded}.`;
-  at("done").hidden = false;
-  if (!report.complete) notice = `Not all could be done: ${[...report.reasons, report.jobs_error].filter(Boolean).join("; ")}`;
+  tellDone(`${flag}; ${jobs}${stranded}.`);
+  if (!report.complete) remember(`Not all could be done: ${[...report.reasons, report.jobs_error].filter(Boolean).join("; ")}`);
+  return report;
 }
 
 function askForRollback() {
@@ -280,9 +201,10 @@ function askForRollback() {
   const running = status.jobs?.v2;
   const jobs = running == null ? "How many imports run on v2 is unknown." : `${running} imports run on v2.`;
   const path = `/ops/flags/${encodeURIComponent(flag)}/rollback`;
-  confirm(`Roll back ${flag}`, `It goes to 0 %: new imports go to legacy at once. ${jobs}`, (reason) => {
+  confirm(`Roll back ${flag}`, `It goes to 0 %: new imports go to legacy at once. ${jobs}${stepsAside(0)}`, async (reason) => {
     const jobs = document.querySelector('[name="jobs"]:checked').value;
-    return call("POST", path, { mode: jobs === "hard" ? "hard" : "drain", hand_back: jobs === "hand-back", ...reason });
+    const asked = { mode: jobs === "hard" ? "hard" : "drain", hand_back: jobs === "hand-back", ...reason };
+    return tellOfJobs(await call("POST", path, asked));
   }, { choices: true });
 }
 
@@ -316,4 +238,5 @@ at("explain").addEventListener("submit", async (event) => {
   }
 });
 
+document.addEventListener("changed", () => refresh().catch((error) => tell(error.message)));
 follow();

@@ -12,6 +12,7 @@ from gateway.ops.api import create_ops_app
 from gateway.ops.controls import FileControls
 from gateway.ops.front import Behind, OpsFront
 from gateway.ops.reports import JobsReport
+from gateway.rollout.desk import FileDesk
 from tests.gateway.ops.fleet import StandInFleet
 from tests.gateway.ops.job_list import JobList
 
@@ -23,7 +24,7 @@ def served_ops(flags: Path, token: str | None = None, v2: JobList | None = None)
 
     def load() -> Behind:
         controls = FileControls(flags, jobs=v2.client if v2 else None)
-        app = create_ops_app(fleet, controls, access, lambda: _jobs(v2) if v2 else None)
+        app = create_ops_app(fleet, controls, FileDesk(flags), access, lambda: _jobs(v2) if v2 else None)
         return Behind(app, app.state.streams.close)
 
     door = OpsFront(fleet, access, load)

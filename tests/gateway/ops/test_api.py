@@ -11,6 +11,7 @@ from gateway.ops.api import create_ops_app
 from gateway.ops.controls import FileControls
 from gateway.ops.front import Behind, OpsFront
 from gateway.proxy.pinning import Listed
+from gateway.rollout.desk import FileDesk
 from tests.gateway.ops.documents import FLAG, flag_file, stored
 from tests.gateway.ops.fleet import StandInFleet
 
@@ -31,7 +32,7 @@ def client(path: Path, fleet: StandInFleet, access: OpsAccess) -> httpx.AsyncCli
     """A client of the ops port: its door, and the API behind it."""
 
     def load() -> Behind:
-        app = create_ops_app(fleet, FileControls(path), access)
+        app = create_ops_app(fleet, FileControls(path), FileDesk(path), access)
         return Behind(app, app.state.streams.close)
 
     door = OpsFront(fleet, access, load)
@@ -207,7 +208,7 @@ async def test_with_a_token_everything_but_the_probes_asks_for_it(
 
 async def test_every_route_is_guarded(path: Path, fleet: StandInFleet) -> None:
     """A route added later without the guard would show here: nothing answers a stranger."""
-    app = create_ops_app(fleet, FileControls(path), OpsAccess("0.0.0.0", "s3cret"))
+    app = create_ops_app(fleet, FileControls(path), FileDesk(path), OpsAccess("0.0.0.0", "s3cret"))
     routes = [(method, url) for url, methods in app.openapi()["paths"].items() for method in methods]
     assert len(routes) > 10
     async with client(path, fleet, OpsAccess("0.0.0.0", "s3cret")) as ops:

@@ -5,9 +5,9 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.ops.guard_gauges import GuardGauges
-from gateway.rollout.bulletin import Bulletin, BulletinBoard, Opinion
-from gateway.rollout.steps import Phase
-from gateway.rollout.verdict import Severity, Verdict
+from gateway.rollout.bulletin import Bulletin, BulletinBoard
+from gateway.rollout.steps import Phase, Progress
+from gateway.rollout.verdict import Finding, Severity, Verdict
 
 
 def samples(gauges: GuardGauges) -> dict[tuple[str, ...], float]:
@@ -17,8 +17,9 @@ def samples(gauges: GuardGauges) -> dict[tuple[str, ...], float]:
 
 def test_phase_step_and_each_rules_verdict_are_shown(tmp_path: Path) -> None:
     flags = tmp_path / "flags.json"
-    opinion = Opinion("user-mix", Severity.SIGNAL, Verdict.BAD, 1.5)
-    BulletinBoard(flags).post(Bulletin(1000.0, Phase.HELD, 0, 10, 30.0, (opinion,)))
+    finding = Finding("user-mix", Severity.SIGNAL, Verdict.BAD, 1.5, "too few users")
+    progress = Progress(Phase.HELD, step=0, expected=10, watched=30.0)
+    BulletinBoard(flags).post(Bulletin(1000.0, progress, (finding,)))
 
     found = samples(GuardGauges(flags))
 

@@ -1,34 +1,20 @@
 """The ops page in a real browser: it shows what is, changes it with a reason, and says so when it could not."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from flags.file_store import FileStore
 from gateway.core.stages import Stage
 from gateway.ops.controls import FileControls
+from tests.gateway.ops.browsing import give_reason, needs_browser, opened
 from tests.gateway.ops.documents import FLAG, flag_file, stored
 from tests.gateway.ops.job_list import JobList, serving_jobs
 from tests.gateway.ops.serving import served_ops
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-needs_browser = pytest.mark.skipif(
-    CHROMIUM is None and not os.environ.get("CI"), reason="no chromium on this machine (CI installs it)"
-)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
+from tests.house.sources import REPOSITORY
 
 
 @pytest.fixture
@@ -39,22 +25,8 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def page(browser: Browser, path: Path) -> Iterator[Page]:
     """The page on a fresh ops API; whatever the browser complains about fails the test."""
-    with served_ops(path) as url:
-        opened = browser.new_page(viewport={"width": 1280, "height": 900})
-        complaints: list[str] = []
-        opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
-        opened.goto(url)
-        expect(opened.locator("#state")).to_have_text("10 % of users go to v2")
-        yield opened
-        opened.close()
-    assert [text for text in complaints if "409" not in text] == []
-
-
-def give_reason(page: Page, why: str, who: str = "ann") -> None:
-    page.get_by_label("Why").fill(why)
-    page.get_by_label("Your name").fill(who)
-    page.get_by_role("button", name="Do it").click()
+    with served_ops(path) as url, opened(browser, url) as found:
+        yield found
 
 
 @needs_browser
@@ -269,8 +241,10 @@ def test_with_a_token_it_asks_once(browser: Browser, path: Path) -> None:
 
 
 def test_the_page_may_load_nothing_from_elsewhere(path: Path) -> None:
+    files = sorted(file.name for file in (REPOSITORY / "gateway/ops/page").iterdir() if file.suffix in (".css", ".js"))
+    assert "guard.js" in files
     with served_ops(path, "s3cret") as url, httpx.Client(base_url=url, trust_env=False) as client:
-        for name in ("/", "/page/ops.css", "/page/ops.js"):
+        for name in ("/", *(f"/page/{name}" for name in files)):
             answer = client.get(name)
             assert answer.status_code == 200
             assert "default-src 'none'" in answer.headers["content-security-policy"]

@@ -13,11 +13,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from flags.journal import Journal
 from gateway.ops.rollout_cli import app
-from gateway.rollout.memory import MemoryFile
+from gateway.rollout.memory import Memory, MemoryFile
 from gateway.rollout.orders import OrdersFile
 from gateway.rollout.steps import Phase
 from tests.gateway.ops.documents import flag_file, stored
+from tests.gateway.ops.guard_said import say
+from tests.gateway.ops.serving import served_ops
 from tests.gateway.rollout.scripted import Scene
 from tests.house.sources import REPOSITORY
 
@@ -68,6 +71,78 @@ def test_hold_resume_and_approve_are_left_for_the_guard(path: Path) -> None:
     assert OrdersFile(path).read().held_by == "ann"
     assert invoke(path, "plan", "resume").exit_code == 0
     assert (OrdersFile(path).read().held_by, OrdersFile(path).read().resumes) == ("", 1)
+
+
+@pytest.fixture
+def ops(path: Path) -> Iterator[dict[str, str]]:
+    """The variables of a remote ops API over the flags; no guard has its memory on this machine."""
+    with served_ops(path, TOKEN) as url:
+        elsewhere = str(path.with_name("elsewhere.json"))
+        yield {"ROLLOUT_OPS": url, "ROLLOUT_TOKEN": TOKEN, "ROLLOUT_FLAGS": elsewhere, "COLUMNS": "160"}
+
+
+def remotely(ops: dict[str, str], *arguments: str) -> Result:
+    return CliRunner().invoke(app, ["--who", "ann", *arguments], env=ops)
+
+
+def test_the_guard_of_a_remote_gateway_is_shown_and_ordered(path: Path, ops: dict[str, str]) -> None:
+    say(path, step=1, expected=50, phase=Phase.ASKING, why="an approval is needed: to go to 100 %")
+    shown = remotely(ops, "plan", "status")
+    assert "asking, at 50 %" in shown.stdout
+    assert "14 % of users wait longer" in shown.stdout
+    assert json.loads(remotely(ops, "plan", "status", "--json").stdout)["orders"]["aim"] == "100 %"
+    assert remotely(ops, "plan", "approve", "--why", "it looks good").stdout == "approved: 100 %\n"
+    assert remotely(ops, "plan", "hold", "--why", "the weekend").stdout.startswith("held by ann (ops API")
+    assert json.loads(remotely(ops, "plan", "resume", "--json").stdout)["action"] == "resume"
+    assert [(entry.action, entry.why) for entry in Journal(path).tail()] == [
+        ("approve", "it looks good"),
+        ("hold", "the weekend"),
+        ("resume", ""),
+    ]
+    assert "guard: approve 100 %" in remotely(ops, "journal").stdout
+
+
+def test_the_same_document_is_told_from_here_and_from_there(path: Path, ops: dict[str, str]) -> None:
+    scene = Scene(path)
+    scene.look(2)
+    scene.guard.save()
+    say(path, scene.guard.memory.progress)
+    here = json.loads(invoke(path, "plan", "status", "--json").stdout)
+    there = json.loads(remotely(ops, "plan", "status", "--json").stdout)
+    assert set(here) == set(there)
+    assert here["progress"] == there["progress"]
+
+
+def test_a_refusal_of_the_remote_gateway_is_told_with_its_exit_code(path: Path, ops: dict[str, str]) -> None:
+    say(path)
+    refused = remotely(ops, "plan", "approve")
+    assert (refused.exit_code, "needs no approval" in refused.stderr) == (1, True)
+    away = remotely({**ops, "ROLLOUT_OPS": "http://127.0.0.1:9"}, "plan", "status")
+    assert (away.exit_code, "cannot be reached" in away.stderr) == (3, True)
+
+
+def test_no_guard_and_a_silent_one_are_told(path: Path, ops: dict[str, str]) -> None:
+    nobody = remotely(ops, "plan", "status")
+    assert "no guard has acted on these flags; start one: rollout guard" in nobody.stdout
+    assert "no guard has acted on these flags yet" in remotely(ops, "plan", "hold").stdout
+    say(path, silent_for=185)
+    assert "3 min ago: start it again" in remotely(ops, "plan", "status").stdout
+    assert "nobody listens now: last heard 3 min ago" in remotely(ops, "plan", "resume").stdout
+
+
+def test_a_guard_on_this_machine_comes_before_an_ops_api_that_no_option_names(path: Path, ops: dict[str, str]) -> None:
+    here = Path(ops["ROLLOUT_FLAGS"])
+    MemoryFile(here).write(Memory())
+    assert remotely(ops, "plan", "hold").exit_code == 0
+    assert (OrdersFile(here).read().held_by, OrdersFile(path).path.exists()) == ("ann", False)
+    assert remotely(ops, "--ops", ops["ROLLOUT_OPS"], "plan", "hold").exit_code == 0
+    assert OrdersFile(path).read().held_by.startswith("ann (ops API")
+
+
+def test_an_order_that_is_not_in_the_journal_is_told_with_its_exit_code(path: Path) -> None:
+    Journal(path).path.mkdir()
+    result = invoke(path, "plan", "hold")
+    assert (result.exit_code, "not in the journal" in result.stdout) == (5, True)
 
 
 class EvidencePage(BaseHTTPRequestHandler):

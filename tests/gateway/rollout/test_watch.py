@@ -34,8 +34,8 @@ def test_what_the_guard_does_is_posted(path: Path) -> None:
 
     bulletin = BulletinBoard(path).read()
     assert bulletin is not None
-    assert (bulletin.phase, bulletin.percentage, bulletin.step) == (phase, 10, 0)
-    assert {opinion.rule for opinion in bulletin.opinions} >= {"user-mix", "jobs-failed"}
+    assert (bulletin.progress.phase, bulletin.progress.expected, bulletin.progress.step) == (phase, 10, 0)
+    assert {finding.rule for finding in bulletin.findings} >= {"user-mix", "jobs-failed"}
 
 
 def test_a_board_that_cannot_be_written_does_not_stop_the_guard(path: Path) -> None:
