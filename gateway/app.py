@@ -29,6 +29,7 @@ from flags.unleash_store import UnleashAdmin
 from flags.unleash_usage import UnleashUsage
 from gateway.config import GatewayConfig
 from gateway.fleet import Fleet
+from gateway.key_source import KeySource, follow_keys
 from gateway.observe.headroom import Headroom
 from gateway.ops.access import OpsAccess
 from gateway.ops.comparison import compare
@@ -72,7 +73,9 @@ async def serve(
     public, ops, flags = parse_listen(config.listen), parse_listen(config.ops), Path(config.flags)
     retirements = RetirementFile(flags)
     announced = plain_retirements(retirements)
-    workers = replace(config.worker, retirements=announced)
+    keys = KeySource(config.jwt_jwks, flags, config.jwt_jwks_seconds) if config.jwt_jwks else None
+    known = await keys.first() if keys else ""
+    workers = replace(config.worker, retirements=announced, token_keys=known)
     fleet = Fleet(workers, listeners, hang_seconds=config.hang_seconds, ready_seconds=config.ready_seconds)
     origin = _origin(config)
     job_watch = JobWatch(fleet, _jobs(fleet), max_age=config.worker.pins_max_age)
@@ -89,6 +92,8 @@ async def serve(
         uvicorn.Config(front, log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=30)
     )
     watching: list[Coroutine[None, None, None]] = [watch.run(), follow_retirements(retirements, fleet, announced)]
+    if keys is not None:
+        watching.append(follow_keys(keys, fleet, known))
     reporter = _reporter(config, fleet)
     if reporter is not None:
         watching.append(reporter.run())

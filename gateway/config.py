@@ -28,6 +28,8 @@ class GatewayConfig:
     supabase_service_key: str = ""
     supabase_anon_key: str = ""
     stuck_seconds: float = 1800.0
+    jwt_jwks: str = ""  # path or URL
+    jwt_jwks_seconds: float = 60.0
     settings: dict[str, object] = field(default_factory=dict)
     """All settings as plain values, by name: what SIGHUP compares with."""
     options: dict[str, object] = field(default_factory=dict)

@@ -125,6 +125,10 @@ class Fleet:
         """Let all workers say when legacy's side of flags ends. Returns what went wrong."""
         return await self.reload(replace(self.config, retirements=retirements))
 
+    async def know_keys(self, token_keys: str) -> list[str]:
+        """Let all workers check tokens by this key set. Returns what went wrong."""
+        return await self.reload(replace(self.config, token_keys=token_keys))
+
     # FleetPort -------------------------------------------------------------------------------------------------------
 
     async def snapshots(self) -> list[dict[str, object]]:

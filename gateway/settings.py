@@ -8,7 +8,7 @@ from typing import Annotated
 
 from dotenv import dotenv_values
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from gateway.config import GatewayConfig
 from gateway.core.force import MIN_KEY_BYTES
@@ -16,12 +16,13 @@ from gateway.core.routes import RouteTableError, parse_routes
 from gateway.ops.access import is_loopback
 from gateway.proxy.address import client_tls, parse_listen, parse_upstream
 from gateway.proxy.config import WorkerConfig
+from gateway.token_settings import TokenSettings, revealed
 from gateway.variables import PREFIX, unknown
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
-class GatewaySettings(BaseSettings):
+class GatewaySettings(TokenSettings):
     """Everything the gateway can be told, apart from its routes and its flags."""
 
     model_config = SettingsConfigDict(
@@ -207,6 +208,8 @@ class GatewaySettings(BaseSettings):
         table = parse_routes(read_routes(self.routes))
         if any(route.api_key for route in (*table.routes, table.unmatched)) and not self.api_key:
             raise ValueError("a route asks for an API key, so api_key (GATEWAY_API_KEY) must be set")
+        if any(route.jwt for route in (*table.routes, table.unmatched)):
+            self.check_tokens()
         if self.unleash_url and not self.unleash_token:
             raise ValueError("unleash_url is set, so unleash_token (UNLEASH_TOKEN) must be set")
         if self.supabase_url and not (self.supabase_service_key and self.state_dir):
@@ -238,6 +241,8 @@ class GatewaySettings(BaseSettings):
             supabase_service_key=revealed(self.supabase_service_key),
             supabase_anon_key=revealed(self.supabase_anon_key),
             stuck_seconds=self.stuck_seconds,
+            jwt_jwks=self.jwt_jwks or "",
+            jwt_jwks_seconds=self.jwt_jwks_seconds,
             settings=self.plain(),
             options={name: str(value) if isinstance(value, Path) else value for name, value in options.items()},
         )
@@ -263,6 +268,7 @@ class GatewaySettings(BaseSettings):
             upstream_idle=self.upstream_idle,
             drain_seconds=self.drain_seconds,
             api_key=revealed(self.api_key),
+            **self.token_options(),
             ca_file=str(self.ca_file.absolute()) if self.ca_file else "",
             unleash_url=str(self.unleash_url or ""),
             unleash_token=revealed(self.unleash_token),
@@ -311,11 +317,6 @@ def _sentences(invalid: ValidationError) -> list[str]:
         f"{'.'.join(map(str, problem['loc'])) or 'settings'}: {problem['msg'].removeprefix('Value error, ')}"
         for problem in invalid.errors()
     ]
-
-
-def revealed(secret: SecretStr | None) -> str:
-    """The secret itself, "" if there is none."""
-    return secret.get_secret_value() if secret else ""
 
 
 def _plain(value: object) -> object:

@@ -7,6 +7,8 @@ Raised by gateway.core and gateway.proxy; turned into an answer by gateway.core.
     |   +-- MalformedRequest        400  broken syntax, ambiguous framing, bad Host
     |   +-- UnusableId              400  the route refuses what it cannot decide by an id
     |   +-- Unauthorized            401  the route asks for a key
+    |   |   +-- TokenMissing        401  or for a token
+    |   |   +-- InvalidToken        401  that is not this one
     |   +-- Refused                 403  a guard of the route table says no
     |   +-- RequestTimeout          408  head or body arrives too slowly
     |   +-- BodyTooLarge            413
@@ -29,6 +31,7 @@ Raised by gateway.core and gateway.proxy; turned into an answer by gateway.core.
     |   +-- TruncatedResponse       502  the body ended early
     +-- GatewayFault
         +-- Overloaded              503  pool and waiting line are full
+        +-- TokenKeysMissing        503  no key is known that could check a token
         +-- InternalError           500  a defect of the gateway
 """
 
@@ -107,6 +110,20 @@ class Unauthorized(ClientFault):
     slug = "unauthorized"
     title = "API key missing or wrong"
     proxy_error = "http_request_denied"
+
+
+class TokenMissing(Unauthorized):
+    """The route asks for a bearer token (RFC 6750 section 3: the answer names no error then)."""
+
+    slug = "token-missing"
+    title = "Token missing"
+
+
+class InvalidToken(Unauthorized):
+    """RFC 6750 section 3.1. The detail goes into a quoted string of a field: it must hold no quote and no backslash."""
+
+    slug = "invalid-token"
+    title = "Token refused"
 
 
 class Refused(ClientFault):
@@ -298,6 +315,15 @@ class Overloaded(GatewayFault):
     slug = "overloaded"
     title = "Too many requests in flight"
     proxy_error = "connection_limit_reached"
+
+
+class TokenKeysMissing(GatewayFault):
+    """The route asks for a token, and there is no key to check it with: nobody's fault who asks."""
+
+    status = 503
+    slug = "token-keys-missing"
+    title = "Tokens cannot be checked"
+    proxy_error = "proxy_configuration_error"
 
 
 class InternalError(GatewayFault):

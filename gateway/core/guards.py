@@ -1,4 +1,4 @@
-"""Checks that the route table can put in front of a backend nobody may touch: closed, key, limit, storage path.
+"""Checks that the route table can put in front of a backend nobody may touch: closed, key, token, limit, storage path.
 
 Pure; the exchange asks before a byte goes up. A refusal is a ClientFault.
 """
@@ -6,11 +6,12 @@ Pure; the exchange asks before a byte goes up. A refusal is a ClientFault.
 import hmac
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote
 from uuid import UUID
 
-from gateway.core.errors import Closed, Refused, TooManyRequests, Unauthorized, Where
+from gateway.core.bearer import Verifier, bearer_token, is_preflight
+from gateway.core.errors import Closed, Refused, TokenKeysMissing, TooManyRequests, Unauthorized, Where
 from gateway.core.heads import Field
 from gateway.core.peek import Peeked
 from gateway.core.routes import Route
@@ -54,6 +55,21 @@ def check_storage_path(peeked: Peeked) -> None:
     odd = any(segment in ("", ".", "..") for segment in segments) or "\\" in path or "\x00" in unquote(path)
     if user is None or odd or len(segments) < 3 or segments[1] != user:
         raise Refused("storage_path must lie in the user's own folder.", Where.ROUTE)
+
+
+def check_owner(peeked: Peeked, owner: str) -> None:
+    """The user whom the body names must be `owner`, letter by letter. Raises Refused.
+
+    Of a longer body only the beginning is read, and its end might name somebody else.
+    """
+    if not peeked.complete:
+        raise Refused("The body is too long to be checked on this route.", Where.ROUTE)
+    if peeked.identity.value != owner:
+        raise _anothers()
+
+
+def _anothers() -> Refused:
+    return Refused("The token is not that of the user whom this request is about.", Where.ROUTE)
 
 
 def _person(user: str) -> str:
@@ -102,42 +118,79 @@ class RateLimiter:
             self._buckets.popitem(last=False)
 
 
+class Asked(NamedTuple):
+    """A request's head, as the guards see it; `path` is the decoded one, `address` the client's."""
+
+    route: Route
+    method: bytes
+    path: bytes
+    fields: list[Field]
+    address: str
+
+
 class Guards:
-    """All checks of one worker; keeps the buckets of the routes that have a limit."""
+    """All checks of one worker; keeps the buckets of the routes that have a limit.
 
-    __slots__ = ("_api_key", "_limiters")
+    Without a `verifier` no token passes.
+    """
 
-    def __init__(self, api_key: str) -> None:
+    __slots__ = ("_api_key", "_limiters", "_verifier")
+
+    def __init__(self, api_key: str, verifier: Verifier | None = None) -> None:
         self._api_key = api_key.encode()
+        self._verifier = verifier
         self._limiters: dict[tuple[str, int], RateLimiter] = {}
 
-    def check_head(self, route: Route, fields: list[Field], path: bytes, address: str, now: float) -> None:
-        """What can be said before the body; `path` is the decoded one. Raises Closed, Unauthorized, TooManyRequests."""
+    def check_head(self, asked: Asked, now: float, wall: float) -> str:
+        """What can be said before the body; `now` is monotonic, `wall` Unix seconds.
+
+        Returns whom the body must name, "" if it may name anybody. Raises Closed, Unauthorized, Refused,
+        TokenKeysMissing, TooManyRequests.
+        """
+        route = asked.route
         if route.closed:
             raise Closed("There is nothing at this path.", Where.ROUTE)
         if route.api_key:
-            check_api_key(fields, self._api_key)
+            check_api_key(asked.fields, self._api_key)
+        segment = route.key_segment()
+        user = None if segment is None else asked.path.split(b"/")[segment].decode("utf-8", "replace")
+        # Before the limit: requests without a token must not use up that of the user whom they name.
+        owner = self._check_token(asked, wall) if route.jwt else ""
+        if route.jwt_user and owner and user is not None and user != owner:
+            raise _anothers()
         if route.rate_limit:
-            segment = route.key_segment()
-            if segment is not None:
-                self._limit(route, _person(path.split(b"/")[segment].decode("utf-8", "replace")), now)
+            if user is not None:
+                self._limit(route, _person(user), now)
             elif route.key is None:
-                self._limit(route, f"address {address}", now)
+                self._limit(route, f"address {asked.address}", now)
+        return owner if route.jwt_user and user is None else ""
 
-    def check_body(self, route: Route, peeked: Peeked, address: str, now: float) -> None:
-        """What the body's beginning says. Raises Refused, TooManyRequests.
+    def _check_token(self, asked: Asked, wall: float) -> str:
+        """Whose token it is; "" for a browser's preflight, which has none and to which the backend answers."""
+        if is_preflight(asked.method, asked.fields):
+            return ""
+        token = bearer_token(asked.fields)
+        if self._verifier is None:
+            raise TokenKeysMissing("The keys that check tokens are not known yet.", Where.ROUTE)
+        return self._verifier.subject(token, wall)
+
+    def check_body(self, route: Route, peeked: Peeked, address: str, now: float, owner: str) -> None:
+        """What the body's beginning says; `owner` is what check_head returned. Raises Refused, TooManyRequests.
 
         A request without a usable id counts for its address: leaving the id out must not be a way around the limit.
         """
+        if owner:
+            check_owner(peeked, owner)
         if "storage-path-of-user" in route.guards:
             check_storage_path(peeked)
         if route.rate_limit and route.key_segment() is None:
             user = peeked.identity.value
             self._limit(route, f"address {address}" if user is None else _person(user), now)
 
-    def keep(self, api_key: str, routes: Iterable[Route]) -> None:
-        """Go on with a new key and table; the buckets of routes whose limit stays the same stay too."""
+    def keep(self, api_key: str, verifier: Verifier | None, routes: Iterable[Route]) -> None:
+        """Go on with new keys and table; the buckets of routes whose limit stays the same stay too."""
         self._api_key = api_key.encode()
+        self._verifier = verifier
         kept = {(route.name, route.rate_limit) for route in routes}
         self._limiters = {name: limiter for name, limiter in self._limiters.items() if name in kept}
 

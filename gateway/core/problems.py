@@ -4,7 +4,7 @@ import json
 import re
 from http import HTTPStatus
 
-from gateway.core.errors import ClientFault, GatewayError, InternalError
+from gateway.core.errors import ClientFault, GatewayError, InternalError, InvalidToken
 
 _SERVER_SIDE_DETAIL = "The gateway could not serve this request. Its log has the reason under this request id."
 _SAFE_ORIGIN = re.compile(rb"[A-Za-z0-9.:/\[\]_-]{1,255}\Z")
@@ -58,7 +58,7 @@ def problem(
         b"Proxy-Status: " + proxy_status,
     ]
     if error.status == 401:
-        lines.append(b'WWW-Authenticate: Bearer realm="gateway"')
+        lines.append(b"WWW-Authenticate: " + _challenge(error))
     elif error.status in (429, 503):
         lines.append(b"Retry-After: 1")
     if request_id:
@@ -71,6 +71,14 @@ def problem(
         ]
     lines += _connection(minor, close=close)
     return b"\r\n".join([*lines, b"", content if body else b""])
+
+
+def _challenge(error: GatewayError) -> bytes:
+    """RFC 6750 section 3: what was wrong is said only to who sent a token."""
+    realm = b'Bearer realm="gateway"'
+    if not isinstance(error, InvalidToken):
+        return realm
+    return b'%b, error="invalid_token", error_description="%b"' % (realm, error.detail.encode("ascii"))
 
 
 def _item(name: bytes) -> bytes:

@@ -126,6 +126,8 @@ _READERS: Final[dict[str, Callable[[object], object]]] = {
     "rate_limit": _count,
     "guards": _guards,
     "api_key": _switch,
+    "jwt": _switch,
+    "jwt_user": _switch,
     "closed": _switch,
     "deprecated": _date,
     "sunset": _date,

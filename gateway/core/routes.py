@@ -35,7 +35,7 @@ class Handling(Enum):
     """What happens to a request before it goes on."""
 
     PASS = auto()  # nothing: the body streams from its first byte
-    PEEK = auto()  # guards or a limit read the body's beginning
+    PEEK = auto()  # guards, a limit or a token's subject need the body's beginning
     DECIDE = auto()  # the flag does
 
 
@@ -47,8 +47,9 @@ class Route:
     when there is none; without a flag all requests go to `backend`. `first_byte` counts from the end of the request,
     `idle` between two reads, `total` over everything (0: no limit). `rate_limit` is requests per minute and `key`, or
     per client address where the route has no key (0: none); `guards` check the body; `api_key` asks for the gateway's
-    key; `closed` answers 404 whatever the backends have. Legacy's answers carry `deprecated` (RFC 9745), `sunset`
-    (RFC 8594) and links to the `successor` (RFC 5829) and to a page about the deprecation.
+    key, `jwt` for a valid token, `jwt_user` for the token of the user whom `key` names; `closed` answers 404 whatever
+    the backends have. Legacy's answers carry `deprecated` (RFC 9745), `sunset` (RFC 8594) and links to the `successor`
+    (RFC 5829) and to a page about the deprecation.
     """
 
     name: str
@@ -66,6 +67,8 @@ class Route:
     rate_limit: int = 0
     guards: frozenset[str] = frozenset()
     api_key: bool = False
+    jwt: bool = False
+    jwt_user: bool = False
     closed: bool = False
     deprecated: datetime | None = None
     sunset: datetime | None = None
@@ -75,16 +78,20 @@ class Route:
     handling: Handling = field(init=False, default=Handling.PASS)
     checks_head: bool = field(init=False, default=False)
     """Whether core.guards has something to say before the body."""
+    checks_body: bool = field(init=False, default=False)
+    """Whether it has something to say of the body's beginning."""
     notices: tuple[tuple[bytes, bytes], ...] = field(init=False, default=())
     """Lower-case names and lines of the fields that say that legacy's answer is on its way out."""
 
     def __post_init__(self) -> None:
-        if self.key is None and (self.flag is not None or self.guards):
+        if self.key is None and (self.flag is not None or self.guards or self.jwt_user):
             object.__setattr__(self, "key", DEFAULT_KEY)
-        in_body = self.rate_limit > 0 and self.key is not None and self.key_segment() is None
+        asks_who = self.rate_limit > 0 or self.jwt_user
+        in_body = asks_who and self.key is not None and self.key_segment() is None
         peeked = Handling.PEEK if self.guards or in_body else Handling.PASS
         object.__setattr__(self, "handling", Handling.DECIDE if self.flag is not None else peeked)
-        object.__setattr__(self, "checks_head", self.closed or self.api_key or self.rate_limit > 0)
+        object.__setattr__(self, "checks_head", self.closed or self.api_key or self.jwt or self.rate_limit > 0)
+        object.__setattr__(self, "checks_body", bool(self.guards) or asks_who)
         object.__setattr__(self, "notices", tuple(_notices(self)))
 
     def key_segment(self) -> int | None:
@@ -192,6 +199,8 @@ def parse_routes(text: str) -> RouteTable:
     if not isinstance(defaults, dict) or not isinstance(rows, list):
         raise RouteTableError([*problems, "'defaults' must be a table and 'route' a list of tables"])
     base = read_options(defaults, "defaults", problems)
+    if base.get("jwt_user") and not base.get("jwt"):
+        problems.append("defaults: 'jwt_user' needs 'jwt = true'")
     _check_dates(base, "defaults", problems)
     routes: list[Route] = []
     for number, row in enumerate(rows, 1):
@@ -231,6 +240,8 @@ def _read_route(row: object, label: str, base: dict[str, object], problems: list
         problems.append(f"{label}: 'flag' and 'backend' exclude each other")
     if "id_policy" in row and "flag" not in options:
         problems.append(f"{label}: 'id_policy' needs a 'flag', since nothing else is decided by an id")
+    if options.get("jwt_user") and not options.get("jwt"):
+        problems.append(f"{label}: 'jwt_user' needs 'jwt = true'")
     _check_dates(options, label, problems)
     if len(problems) > before:
         return None

@@ -27,8 +27,8 @@ def admit(exchange: "Exchange", prefix: bytes, *, complete: bool) -> Decision:
     service, route, asked = exchange.service, exchange.route, exchange.request.passage.force
     now = service.clock.now
     found = peek(prefix, complete=complete, key=route.key or DEFAULT_KEY)
-    if route.guards or route.rate_limit:
-        service.guards.check_body(route, found, exchange.address, now)
+    if route.checks_body:
+        service.guards.check_body(route, found, exchange.address, now, exchange.owner)
     flag = route.flag
     if flag is None:
         return BY_ROUTE[route.backend]

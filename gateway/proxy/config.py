@@ -10,6 +10,11 @@ LIVE: Final = frozenset(
         "trusted_hops",
         "access_log",
         "api_key",
+        "jwt_issuer",
+        "jwt_audience",
+        "jwt_algorithms",
+        "jwt_secrets",
+        "jwt_leeway",
         "force_key",
         "v2_key",
         "head_bytes",
@@ -49,6 +54,12 @@ class WorkerConfig:
     upstream_idle: float = 4.0
     drain_seconds: float = 25.0
     api_key: str = ""
+    jwt_issuer: str = ""
+    jwt_audience: str = ""
+    jwt_algorithms: str = ""  # with commas, as are the secrets
+    jwt_secrets: str = ""
+    jwt_leeway: float = 5.0
+    token_keys: str = ""  # a JSON Web Key Set; the supervisor follows its source
     ca_file: str = ""  # empty: the system's certificate authorities
     unleash_url: str = ""  # empty: the flag file
     unleash_token: str = ""

@@ -64,6 +64,7 @@ class Exchange:
         "framing",
         "method",
         "minor",
+        "owner",
         "received",
         "request",
         "request_done",
@@ -97,7 +98,7 @@ class Exchange:
         self.framing = request.facts.framing
         self.request_id = request.passage.request_id or service.next_id()
         self.started = perf_counter()
-        self.address = self._outcome = ""  # the client's address, where a limit needs it
+        self.address = self.owner = self._outcome = ""  # the client's address, and whom the body must name
         self.received = self.sent = self.status = 0
         self.request_done = self.responded = self.finished = False
         self._begun = self._peeking = self._retried = self._sent_up = self._chunk_reply = False
@@ -126,13 +127,12 @@ class Exchange:
 
     def _decide(self, *, complete: bool) -> None:
         self._peeking = False
-        if complete and self.received <= PREFIX_BYTES and self.route.flag is not None:
+        complete = complete and self.received <= PREFIX_BYTES
+        if complete and self.route.flag is not None:
             self._whole = tuple(self._pending)
         try:
             # Exactly the prefix, however the network cut the body: the same body must get the same decision.
-            prefix = b"".join(self._pending)[:PREFIX_BYTES]
-            complete = complete and self.received <= PREFIX_BYTES
-            self._decision = admit(self, prefix, complete=complete)
+            self._decision = admit(self, b"".join(self._pending)[:PREFIX_BYTES], complete=complete)
         except ClientFault as error:
             self.fail(error)
             return

@@ -4,12 +4,12 @@ A request's head is read when all of it is here; a pipelined one waits, unread, 
 """
 
 import asyncio
+from time import time
 from typing import TYPE_CHECKING, cast
 
 from gateway.core.client_address import client_address
 from gateway.core.errors import (
     BodyTooLarge,
-    ClientFault,
     GatewayError,
     MalformedRequest,
     Overloaded,
@@ -17,6 +17,7 @@ from gateway.core.errors import (
     Where,
 )
 from gateway.core.framing import Framing, RequestFacts
+from gateway.core.guards import Asked
 from gateway.core.partial import PartialHead, behind_empty_lines
 from gateway.core.problems import problem
 from gateway.core.routes import HEALTH_PATH, Handling
@@ -183,9 +184,10 @@ class ClientConnection(asyncio.Protocol):
         if route.checks_head:
             fields, hop, service = received.fields.pairs(), self._reception.hop, self.service
             exchange.address = client_address(fields, hop.peer, hop.trusted_hops)
+            asked = Asked(route, received.method, received.path, fields, exchange.address)
             try:
-                service.guards.check_head(route, fields, received.path, exchange.address, service.clock.now)
-            except ClientFault as error:
+                exchange.owner = service.guards.check_head(asked, service.clock.now, time())
+            except GatewayError as error:
                 exchange.request_done = facts.framing is _NO_BODY
                 exchange.fail(error)
                 return

@@ -26,6 +26,7 @@ from gateway.proxy.config import LIVE, WorkerConfig
 from gateway.proxy.pinning import Pinning
 from gateway.proxy.pool import Pool
 from gateway.proxy.question import Questions, service_key_line
+from gateway.proxy.verifying import open_verifier
 
 if TYPE_CHECKING:
     from gateway.proxy.server import ClientConnection
@@ -100,7 +101,7 @@ class Service:
         self.clients: set[ClientConnection] = set()
         self.draining = False
         self.breaker = Breaker()
-        self.guards = Guards(config.api_key)
+        self.guards = Guards(config.api_key, open_verifier(config, self.routes))
         self.started_at = time.time()
         self.pools = {
             Backend.LEGACY: Pool(self, Backend.LEGACY, parse_upstream(config.legacy)),
@@ -123,12 +124,14 @@ class Service:
     def reconfigure(self, config: WorkerConfig) -> None:
         """Go on with the LIVE values of `config`: requests in flight keep their route, connections their trusted hops.
 
-        Raises RouteTableError, and then nothing has changed.
+        Raises RouteTableError, or ValueError for a key set, and then nothing has changed.
         """
-        self.routes = _routes(config)
+        routes = _routes(config)
+        verifier = open_verifier(config, routes)
+        self.routes = routes
         self.config = replace(self.config, **{name: getattr(config, name) for name in LIVE})
         self.force_key = config.force_key.encode()
-        self.guards.keep(config.api_key, (*self.routes.routes, self.routes.unmatched))
+        self.guards.keep(config.api_key, verifier, (*self.routes.routes, self.routes.unmatched))
         self.access_log.switch(on=config.access_log)
         self._know(config.v2_key)
 

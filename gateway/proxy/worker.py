@@ -140,7 +140,7 @@ class Worker:
         """New values of what may change, the route table among them, for requests from now on."""
         try:
             self.service.reconfigure(WorkerConfig.from_json(str(request.get("config", "{}"))))
-        except (RouteTableError, TypeError) as error:
+        except (RouteTableError, TypeError, ValueError) as error:
             return {"error": str(error)}
         return {"reloaded": True}
 

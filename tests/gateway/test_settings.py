@@ -57,6 +57,53 @@ def test_a_route_that_asks_for_a_key_needs_one(tmp_path: Path) -> None:
         GatewaySettings(routes=routes)
 
 
+JWT = {"jwt_issuer": "https://project.example/auth/v1", "jwt_audience": "authenticated"}
+SECRETS = {"jwt_secrets": f"{'s' * 32}, {'t' * 32}"}
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> dict[str, object]:
+    """A route table that asks for tokens."""
+    routes = tmp_path / "routes.toml"
+    routes.write_text('[[route]]\nname = "a"\npath = "/a"\njwt = true\n')
+    return {"routes": routes}
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({}, "GATEWAY_JWT_ISSUER"),
+        (SECRETS, "GATEWAY_JWT_AUDIENCE"),
+        (JWT, "GATEWAY_JWT_JWKS"),
+        (JWT | SECRETS | {"jwt_algorithms": "ES256"}, "GATEWAY_JWT_ALGORITHMS"),
+        (JWT | {"jwt_jwks": "https://project.example/jwks", "jwt_algorithms": "HS256"}, "GATEWAY_JWT_ALGORITHMS"),
+        ({"jwt_algorithms": "none"}, "some of HS256, ES256, RS256"),
+        ({"jwt_algorithms": ","}, "some of HS256"),
+        ({"jwt_secrets": "short"}, "32 bytes"),
+        ({"jwt_secrets": f"{'s' * 32},short"}, "32 bytes"),
+        ({"jwt_secrets": ","}, "32 bytes"),
+        ({"jwt_secrets": ",".join(["s" * 32] * 5)}, "4 secrets"),
+        ({"jwt_jwks": "http://project.example/jwks"}, "https://HOST"),
+        ({"jwt_jwks": "missing.json"}, "cannot be read"),
+        ({"jwt_leeway": 61}, "60"),
+    ],
+)
+def test_a_route_that_asks_for_tokens_needs_all_that_checks_them(
+    tokens: dict[str, object], given: dict[str, object], complaint: str
+) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        GatewaySettings(**tokens | given)  # type: ignore[arg-type]  # as read
+
+
+def test_tokens_may_be_checked_by_secrets_or_by_keys(tokens: dict[str, object]) -> None:
+    by_secret = GatewaySettings(**tokens | JWT | SECRETS)  # type: ignore[arg-type]  # as read
+    assert by_secret.worker_config().jwt_secrets == SECRETS["jwt_secrets"]
+    assert "ssss" not in repr(by_secret)
+    url = "https://project.example/jwks"
+    by_key = GatewaySettings(**tokens | JWT | {"jwt_jwks": url}).config({})  # type: ignore[arg-type]  # as read
+    assert (by_key.jwt_jwks, by_key.jwt_jwks_seconds) == (url, 60.0)
+
+
 def test_jobs_are_followed_only_with_a_key_and_a_folder(tmp_path: Path) -> None:
     url = "http://127.0.0.1:54321"
     for given in ({}, {"supabase_service_key": "k"}, {"state_dir": str(tmp_path)}):

@@ -44,9 +44,10 @@ def classes(module_name: str) -> Iterator[type[BaseSettings]]:
 
 
 def variables(kind: type[BaseSettings]) -> Iterator[tuple[str, FieldInfo]]:
-    """Environment variable and field of each setting."""
+    """Environment variable and field of each setting, the class's own before those that it takes over."""
     prefix = kind.model_config.get("env_prefix", "")
-    for name, info in kind.model_fields.items():
+    own = inspect.get_annotations(kind)
+    for name, info in sorted(kind.model_fields.items(), key=lambda field: field[0] not in own):
         alias = info.validation_alias
         if isinstance(alias, AliasChoices):
             yield " or ".join(str(choice).upper() for choice in alias.choices), info

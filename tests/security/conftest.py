@@ -10,12 +10,15 @@ import pytest
 from sandbox.running import RunningSandbox
 from tests.deploy.machine import STARTED, Machine
 from tests.house.sources import REPOSITORY
+from tests.security.token_attacks import KEY_SET, OWN, VARIABLES
 
 API_KEY = "a" * 32
 CHECKS = {
     "process-full": 'guards = ["storage-path-of-user"]',
     "generate-soulprint": "api_key = true",
     "status": "rate_limit = 3",
+    "analyze": OWN,
+    "embedding-status": OWN,
     "test-embed": "closed = true",
     "test-patch": "closed = true",
 }
@@ -37,7 +40,10 @@ def machine(tmp_path_factory: pytest.TempPathFactory, sandbox: RunningSandbox) -
     folder: Path = tmp_path_factory.mktemp("security")
     routes = folder / "routes.toml"
     routes.write_text(checked_routes())
+    keys = folder / "jwks.json"
+    keys.write_text(KEY_SET)
     more = {"GATEWAY_ROUTES": str(routes), "GATEWAY_API_KEY": API_KEY, "GATEWAY_WORKERS": "1"}
+    more |= VARIABLES | {"GATEWAY_JWT_JWKS": str(keys)}
     here = Machine(folder, sandbox, more)
     try:
         for together in STARTED:

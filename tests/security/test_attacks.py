@@ -15,10 +15,13 @@ import pytest
 from gateway.core.decide import Backend
 from gateway.core.force import force_value
 from tests.deploy.machine import FORCE_KEY, SECRETS, Machine
+from tests.gateway.tokens import OTHER, SECRET, USER
 from tests.house.sources import REPOSITORY
-from tests.security.attacks import ATTACKS, MARKER, Attack, By, Port
+from tests.security import attacks, token_attacks
+from tests.security.attacks import MARKER, Attack, By, Port
 from tests.security.conftest import API_KEY
 
+ATTACKS = (*attacks.ATTACKS, *token_attacks.TOKEN_ATTACKS)
 PAGE = REPOSITORY / "docs" / "security.md"
 BEGIN, END = "<!-- attacks: written by tests/security/test_attacks.py -->\n", "<!-- end of attacks -->\n"
 AT_ONCE = 8
@@ -42,18 +45,17 @@ class Outcome:
 
 def filled_in(machine: Machine, text: bytes) -> bytes:
     """`text` with people and keys in the place of its @WORDS@."""
-    user, other = "6c1f0b7e-52a8-4f0e-9b8e-0f6f4f5b3a11", "f0a9d1c2-7b1e-4f55-8f43-9d6d0a3c2b22"
     soon = int(time.time()) + 600
     words = {
-        "USER": user,
-        "OTHER": other,
+        "USER": USER,
+        "OTHER": OTHER,
         "OPS": SECRETS["GATEWAY_OPS_TOKEN"],
         "V2": SECRETS["GATEWAY_V2_KEY"],
         "API": API_KEY,
-        "FORCE": force_value(FORCE_KEY.encode(), user, Backend.V2, soon),
-        "FORGED": force_value(b"another key, long enough", user, Backend.V2, soon),
-        "OLD": force_value(FORCE_KEY.encode(), user, Backend.V2, 1_700_000_000),
-    }
+        "FORCE": force_value(FORCE_KEY.encode(), USER, Backend.V2, soon),
+        "FORGED": force_value(b"another key, long enough", USER, Backend.V2, soon),
+        "OLD": force_value(FORCE_KEY.encode(), USER, Backend.V2, 1_700_000_000),
+    } | token_attacks.words()
     return re.sub(rb"@([A-Z0-9]+)@", lambda found: words[found[1].decode()].encode(), text)
 
 
@@ -135,7 +137,7 @@ def test_no_two_attempts_have_one_name() -> None:
 
 
 def test_no_answer_holds_a_secret(outcomes: dict[Attack, Outcome]) -> None:
-    secrets = [*SECRETS.values(), FORCE_KEY, API_KEY]
+    secrets = [*SECRETS.values(), FORCE_KEY, API_KEY, SECRET]
     # What somebody sends in a path or a body comes back in messages about it; what they did not know must not.
     leaks = [
         name_of(attack)
@@ -162,7 +164,7 @@ def test_the_gateways_log_is_whole_and_says_nothing_that_was_sent(
 
     assert len(outcomes) / 2 < len(lines)
     assert [line for line in lines if not isinstance(json.loads(line), dict)] == []
-    secrets = [*SECRETS.values(), FORCE_KEY, API_KEY]
+    secrets = [*SECRETS.values(), FORCE_KEY, API_KEY, SECRET, "eyJ"]  # all tokens begin so
     assert [secret for secret in (MARKER, "conversations", *secrets) if secret in text] == []
 
 
@@ -176,8 +178,8 @@ def test_v2s_log_says_no_secret(machine: Machine, outcomes: dict[Attack, Outcome
 def rendered(outcomes: dict[Attack, Outcome]) -> str:
     """The table of docs/security.md."""
     lines = []
-    for group, attacks in groupby(ATTACKS, key=lambda attack: attack.group):
-        rows = list(attacks)
+    for group, found in groupby(ATTACKS, key=lambda attack: attack.group):
+        rows = list(found)
         lines += [f"**{group}** ({len(rows)})", "", "| attempt | came to |", "|---|---|"]
         lines += [f"| {attack.what} | {outcomes[attack].told()} |" for attack in rows]
         lines.append("")

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.core.errors import Refused, TooManyRequests, Unauthorized
-from gateway.core.guards import MAX_KEYS, MAX_TOLD, Guards, RateLimiter, check_api_key, check_storage_path
+from gateway.core.guards import MAX_KEYS, MAX_TOLD, Asked, Guards, RateLimiter, check_api_key, check_storage_path
 from gateway.core.peek import peek
 from gateway.core.routes import parse_routes
 
@@ -90,9 +90,9 @@ def test_a_debt_is_at_most_one_full_bucket() -> None:
 def status(guards: Guards, options: str, body: bytes | None, path: bytes = b"/a/u", address: str = "1.1.1.1") -> int:
     (route,) = parse_routes(f'[[route]]\nname = "a"\npath = "/a/{{id}}"\nrate_limit = 1\n{options}\n').routes
     try:
-        guards.check_head(route, [], path, address, 0.0)
+        owner = guards.check_head(Asked(route, b"GET", path, [], address), 0.0, 0.0)
         if body is not None:
-            guards.check_body(route, peek(body, complete=True, key=route.key or ""), address, 0.0)
+            guards.check_body(route, peek(body, complete=True, key=route.key or ""), address, 0.0, owner)
     except TooManyRequests:
         return 429
     return 200
@@ -123,9 +123,9 @@ def test_buckets_outlive_a_reload_that_keeps_their_limit() -> None:
     guards = Guards("")
     assert status(guards, "", None) == 200
     (route,) = parse_routes('[[route]]\nname = "a"\npath = "/a/{id}"\nrate_limit = 1\n').routes
-    guards.keep("", [route])
+    guards.keep("", None, [route])
     assert status(guards, "", None) == 429
-    guards.keep("", [])
+    guards.keep("", None, [])
     assert status(guards, "", None) == 200
 
 

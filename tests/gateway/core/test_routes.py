@@ -121,6 +121,13 @@ def test_the_shipped_table_knows_every_route_of_the_monolith() -> None:
     assert table.match(b"POST", b"/query").first_byte >= 60
 
 
+@pytest.mark.parametrize("table", ["[defaults]\n", '[[route]]\nname = "a"\npath = "/a"\n'])
+def test_a_token_can_be_held_against_the_user_only_where_there_is_one(table: str) -> None:
+    with pytest.raises(RouteTableError, match="'jwt_user' needs 'jwt = true'"):
+        parse_routes(f"{table}jwt_user = true\n")
+    assert parse_routes(f"{table}jwt = true\njwt_user = true\n")
+
+
 def test_a_star_matches_all_that_begins_so() -> None:
     table = parse_routes('[[route]]\nname = "files"\npath = "/files/*"\n')
     assert table.match(b"GET", b"/files/a/b").name == "files"
@@ -159,6 +166,10 @@ def test_a_url_cannot_end_its_field_or_its_brackets() -> None:
         ('key = "user_id"\nrate_limit = 5', Handling.PEEK),
         ('key = "id"\nrate_limit = 5', Handling.PASS),
         ('guards = ["storage-path-of-user"]', Handling.PEEK),
+        ("jwt = true", Handling.PASS),
+        ("jwt = true\njwt_user = true", Handling.PEEK),
+        ('jwt = true\njwt_user = true\nkey = "id"', Handling.PASS),
+        ('flag = "f"\njwt = true\njwt_user = true', Handling.DECIDE),
         ('flag = "f"', Handling.DECIDE),
         ('flag = "f"\nguards = ["storage-path-of-user"]', Handling.DECIDE),
     ],
@@ -175,6 +186,7 @@ def test_a_body_is_read_only_where_something_in_it_is_asked_for(options: str, ha
         ("", False),
         ("closed = true", True),
         ("api_key = true", True),
+        ("jwt = true", True),
         ("rate_limit = 1", True),
         ("closed = false", False),
     ],
