@@ -6,6 +6,7 @@ Counterpart: `documents` parses what is opened here.
 
 from __future__ import annotations
 
+import errno
 import gzip
 import lzma
 import re
@@ -13,13 +14,14 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from v2_service.processors.errors import ExportDamaged, ExportEncrypted, ExportTooLarge, NoConversations
 from v2_service.processors.export.drops import DropReason, DropReport
 from v2_service.processors.export.limits import ByteSource, ExportLimits, GuardedReader, Meter
+from v2_service.processors.export.surrogates import WholePairs
 
 # Anchored: "shared_conversations.json" also ends in "conversations.json" and lists links, not conversations (L-59).
 _CONVERSATIONS_FILE = re.compile(r"conversations(?:-(\d{1,6}))?\.json", re.IGNORECASE)
@@ -30,6 +32,32 @@ _END_OF_DIRECTORY = b"PK\x05\x06"
 _END_OF_DIRECTORY_SEARCH = 65_557  # 22 bytes of record and at most 65,535 of comment (APPNOTE 4.3.16)
 _ZIP64_LOCATOR = b"PK\x06\x07"
 _DAMAGE = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
+# What else the standard library says of a zip whose tables lie: bad names, lengths, places, and passwords.
+_LIES = (ValueError, RuntimeError, IndexError, OverflowError, struct.error)
+
+
+@contextmanager
+def _zip_faults() -> Iterator[None]:
+    """Around what is asked of `zipfile`, and of nobody else: whatever it says, the archive is damaged."""
+    try:
+        yield
+    except (*_DAMAGE, *_LIES) as fault:
+        raise ExportDamaged from fault
+    except OSError as fault:
+        if fault.errno != errno.EINVAL:  # a place before the file's beginning; all else is the disk's fault
+            raise
+        raise ExportDamaged from fault
+
+
+class _Entry:
+    """What a zip entry holds."""
+
+    def __init__(self, source: ByteSource) -> None:
+        self._source = source
+
+    def read(self, size: int = -1, /) -> bytes:
+        with _zip_faults():
+            return self._source.read(size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +76,11 @@ class Document:
         """The text from its beginning, bounded. Archive faults become `ExportDamaged`, also those met while reading."""
         try:
             if self.entry is not None:
-                with zipfile.ZipFile(self.path) as archive, archive.open(self.entry) as source:
-                    yield self._guard(source)
+                with ExitStack() as opened:
+                    with _zip_faults():
+                        archive = opened.enter_context(zipfile.ZipFile(self.path))
+                        source = opened.enter_context(archive.open(self.entry))
+                    yield self._guard(_Entry(source))
             elif self.kind == "gzip":
                 with gzip.open(self.path) as unpacked:
                     yield self._guard(unpacked)
@@ -60,7 +91,7 @@ class Document:
             raise ExportDamaged from fault
 
     def _guard(self, source: ByteSource) -> GuardedReader:
-        return GuardedReader(source, self.limits, self.meter)
+        return GuardedReader(WholePairs(source), self.limits, self.meter)
 
 
 def find_documents(path: Path, limits: ExportLimits, drops: DropReport) -> list[Document]:
@@ -81,8 +112,8 @@ def find_documents(path: Path, limits: ExportLimits, drops: DropReport) -> list[
 
 
 def _zip_entries(path: Path, limits: ExportLimits, drops: DropReport) -> list[str]:
-    _check_directory_size(path, limits)
-    try:
+    with _zip_faults():
+        _check_directory_size(path, limits)
         with zipfile.ZipFile(path) as archive:
             chosen = _choose_folder([info for info in archive.infolist() if _is_candidate(info)], drops)
             if not chosen:
@@ -91,8 +122,6 @@ def _zip_entries(path: Path, limits: ExportLimits, drops: DropReport) -> list[st
                 raise ExportEncrypted
             drops.add(DropReason.MISSING_SHARD, _missing_shards(archive, chosen))
             return [info.filename for info in chosen]
-    except _DAMAGE as fault:
-        raise ExportDamaged from fault
 
 
 def _is_candidate(info: zipfile.ZipInfo) -> bool:

@@ -8,7 +8,7 @@ import json
 import struct
 import tracemalloc
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -221,3 +221,41 @@ def test_scraps_of_archives_are_refused_with_a_typed_error(tmp_path: Path, data:
 
 def test_the_name_of_the_file_does_not_matter(tmp_path: Path) -> None:
     assert ids(write(tmp_path, [chain(["a"])], "upload.zip")) == ["c1"]
+
+
+def flagged(archive: bytes, entry: bytes) -> bytes:
+    """The archive with the entry marked as encrypted in the table of contents."""
+    at = archive.rindex(b"PK\x01\x02", 0, archive.rindex(entry))
+    return archive[: at + 8] + bytes([archive[at + 8] | 1]) + archive[at + 9 :]
+
+
+def with_far_directory(archive: bytes, offset: int) -> bytes:
+    end = archive.rindex(b"PK\x05\x06")
+    return archive[:end] + b"PK\x06\x07" + struct.pack("<LQL", 0, offset, 1) + archive[end:]
+
+
+def named(archive: bytes, name: bytes) -> bytes:
+    return archive.replace(b"conversations.json", name.ljust(len(b"conversations.json"), b"j"))
+
+
+LYING: dict[str, Callable[[bytes], bytes]] = {
+    "an encrypted manifest": lambda archive: flagged(archive, b"export_manifest.json"),
+    "a table beyond all files": lambda archive: with_far_directory(archive, 2**64 - 1),
+    "a table at no place": lambda archive: with_far_directory(archive, 2**63 - 1),
+    "a name that is no text": lambda archive: named(archive, b"\xff\xfe").replace(
+        b"PK\x01\x02\x14\x03\x14\x00\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x00\x08"
+    ),
+    "an entry before the beginning": lambda archive: (
+        archive[: archive.rindex(b"PK\x05\x06") + 16]
+        + struct.pack("<L", archive.rindex(b"PK\x01\x02") + 2**31)
+        + archive[archive.rindex(b"PK\x05\x06") + 20 :]
+    ),
+}
+
+
+@pytest.mark.parametrize("lie", LYING)
+def test_an_archive_whose_tables_lie_is_damaged(tmp_path: Path, lie: str) -> None:
+    path = zipped(tmp_path, {"conversations.json": exported("a"), "export_manifest.json": b"{}"})
+    path.write_bytes(LYING[lie](path.read_bytes()))
+    with pytest.raises(ExportDamaged):
+        read(path)
