@@ -7,6 +7,7 @@ Paths are JSON Pointers (RFC 6901), "/" for the whole value. They are shown to p
 `*` stands for every index of a list and for keys that look like data: ids, addresses, the keys of large maps.
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -23,7 +24,6 @@ MAX_KEYS: Final = 64
 ROOT: Final = "/"
 _PLAIN_KEY = re.compile(r"(?!(?:.*[0-9]){4})[A-Za-z_$@][A-Za-z0-9_$-]{0,39}\Z")
 _IGNORED = re.compile(r"/|(?:/[^/]{1,100}){1,32}")
-_NOTHING = re.compile(r"(?!)")
 
 
 class Kind(StrEnum):
@@ -64,14 +64,14 @@ def check_ignored(path: str) -> None:
 
 
 @lru_cache(maxsize=64)
-def _pattern(ignored: tuple[str, ...]) -> re.Pattern[str]:
-    """Matches the exact, unfolded paths that are ignored. Raises ValueError."""
+def _pattern(ignored: tuple[str, ...]) -> re.Pattern[str] | None:
+    """Matches the exact, unfolded paths that are ignored; None if none is. Raises ValueError."""
     for path in ignored:
         check_ignored(path)
     if ROOT in ignored:
         return re.compile("")
     segments = ([("[^/]*" if part == "*" else re.escape(part)) for part in path.split("/")] for path in ignored)
-    return re.compile("|".join("/".join(parts) for parts in segments)) if ignored else _NOTHING
+    return re.compile("|".join("/".join(parts) for parts in segments)) if ignored else None
 
 
 class _Walk:
@@ -79,11 +79,11 @@ class _Walk:
 
     __slots__ = ("_ignored",)
 
-    def __init__(self, ignored: re.Pattern[str]) -> None:
+    def __init__(self, ignored: re.Pattern[str] | None) -> None:
         self._ignored = ignored
 
     def compare(self, control: object, candidate: object, exact: str, folded: str, depth: int) -> Iterator[Difference]:
-        if self._ignored.fullmatch(exact):
+        if self._ignores(exact):
             return
         kind = _type(control)
         if kind != _type(candidate):
@@ -96,16 +96,22 @@ class _Walk:
         elif isinstance(control, list) and isinstance(candidate, list):
             yield from self._elements(control, candidate, exact, folded, depth)
 
+    def _ignores(self, exact: str) -> bool:
+        return self._ignored is not None and self._ignored.fullmatch(exact) is not None
+
     def _members(
         self, control: dict[str, object], candidate: dict[str, object], exact: str, folded: str, depth: int
     ) -> Iterator[Difference]:
         is_map = max(len(control), len(candidate)) > MAX_KEYS
         for key in (*control, *(key for key in candidate if key not in control)):
+            both = key in control and key in candidate
+            if both and _plainly_same(control[key], candidate[key]):
+                continue
             below = f"{exact}/{_escaped(key)}"
             shown = f"{folded}/{'*' if is_map or not _PLAIN_KEY.match(key) else key}"
-            if key in control and key in candidate:
+            if both:
                 yield from self.compare(control[key], candidate[key], below, shown, depth + 1)
-            elif not self._ignored.fullmatch(below):
+            elif not self._ignores(below):
                 yield Difference(shown, Kind.MISSING if key in control else Kind.EXTRA)
 
     def _elements(
@@ -116,7 +122,8 @@ class _Walk:
             return
         found: dict[Difference, None] = {}
         for index, (one, other) in enumerate(zip(control, candidate, strict=True)):
-            found |= dict.fromkeys(self.compare(one, other, f"{exact}/{index}", f"{folded}/*", depth + 1))
+            if not _plainly_same(one, other):
+                found.update(dict.fromkeys(self.compare(one, other, f"{exact}/{index}", f"{folded}/*", depth + 1)))
         if found and self._reordered(control, candidate, exact):
             yield Difference(folded or ROOT, Kind.ORDER)
         else:
@@ -129,21 +136,22 @@ class _Walk:
         except RecursionError:
             return False
 
-    def _counted(self, elements: list[object], exact: str) -> Counter[object]:
-        return Counter(self._frozen(element, f"{exact}/{index}") for index, element in enumerate(elements))
+    def _counted(self, elements: list[object], exact: str) -> Counter[str]:
+        kept = elements if self._ignored is None else self._kept(elements, exact)
+        return Counter(json.dumps(element, sort_keys=True) for element in kept)
 
-    def _frozen(self, value: object, exact: str) -> object:
-        """Equal for values that do not differ, and hashable."""
-        if self._ignored.fullmatch(exact):
-            return None
+    def _kept(self, elements: list[object], exact: str) -> list[object]:
+        """The elements without what is ignored."""
+        below = ((element, f"{exact}/{index}") for index, element in enumerate(elements))
+        return [None if self._ignores(path) else self._less(element, path) for element, path in below]
+
+    def _less(self, value: object, exact: str) -> object:
+        if isinstance(value, list):
+            return self._kept(value, exact)
         if isinstance(value, dict):
             below = ((key, f"{exact}/{_escaped(key)}") for key in value)
-            return frozenset(
-                (key, self._frozen(value[key], path)) for key, path in below if not self._ignored.fullmatch(path)
-            )
-        if isinstance(value, list):
-            return tuple(self._frozen(element, f"{exact}/{index}") for index, element in enumerate(value))
-        return _type(value), value
+            return {key: self._less(value[key], path) for key, path in below if not self._ignores(path)}
+        return value
 
 
 def _type(value: object) -> str:
@@ -157,6 +165,12 @@ def _type(value: object) -> str:
     if isinstance(value, dict):
         return "object"
     return "array" if isinstance(value, list) else "null"
+
+
+def _plainly_same(one: object, other: object) -> bool:
+    """Whether these are equal scalars of one type, as most are: told without a path."""
+    kind = type(one)
+    return kind is type(other) and kind is not dict and kind is not list and one == other
 
 
 def _same(control: object, candidate: object) -> bool:

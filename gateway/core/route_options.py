@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from gateway.core.decide import Backend
+from gateway.core.shadow_options import read_shadowing
 
 GUARDS: Final = frozenset({"storage-path-of-user"})
 _URL = re.compile(r"(?:https?:/)?/[!#-;=?-Z_a-z~%\[\]@]{1,500}\Z")
@@ -133,4 +134,5 @@ _READERS: Final[dict[str, Callable[[object], object]]] = {
     "sunset": _date,
     "successor": _url,
     "deprecation_link": _url,
+    "shadow": read_shadowing,
 }

@@ -15,6 +15,8 @@ from typing import Final, NamedTuple
 from gateway.core.decide import Backend
 from gateway.core.heads import usual_request_line
 from gateway.core.route_options import IdPolicy, http_date, read_options
+from gateway.core.shadow_options import shadowing_problems
+from gateway.core.shadowing import Shadowing
 
 HEALTH_PATH: Final = b"/_gateway/health"
 DEFAULT_KEY: Final = "user_id"
@@ -49,7 +51,7 @@ class Route:
     per client address where the route has no key (0: none); `guards` check the body; `api_key` asks for the gateway's
     key, `jwt` for a valid token, `jwt_user` for the token of the user whom `key` names; `closed` answers 404 whatever
     the backends have. Legacy's answers carry `deprecated` (RFC 9745), `sunset` (RFC 8594) and links to the `successor`
-    (RFC 5829) and to a page about the deprecation.
+    (RFC 5829) and to a page about the deprecation. `shadow` says which requests are also given to the other backend.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Route:
     sunset: datetime | None = None
     successor: str | None = None
     deprecation_link: str | None = None
+    shadow: Shadowing | None = None
     # Worked out of the above when the table is read, because they are asked for on each request.
     handling: Handling = field(init=False, default=Handling.PASS)
     checks_head: bool = field(init=False, default=False)
@@ -202,6 +205,8 @@ def parse_routes(text: str) -> RouteTable:
     if base.get("jwt_user") and not base.get("jwt"):
         problems.append("defaults: 'jwt_user' needs 'jwt = true'")
     _check_dates(base, "defaults", problems)
+    if "shadow" in base:
+        problems.append("defaults: 'shadow' belongs to a route")
     routes: list[Route] = []
     for number, row in enumerate(rows, 1):
         route = _read_route(row, f"route {number}", base, problems)
@@ -243,6 +248,10 @@ def _read_route(row: object, label: str, base: dict[str, object], problems: list
     if options.get("jwt_user") and not options.get("jwt"):
         problems.append(f"{label}: 'jwt_user' needs 'jwt = true'")
     _check_dates(options, label, problems)
+    if isinstance(shadow := options.get("shadow"), Shadowing):
+        flag = options.get("flag")
+        wrong = shadowing_problems(shadow, None if flag is None else str(flag), methods)
+        problems += [f"{label}: 'shadow': {problem}" for problem in wrong]
     if len(problems) > before:
         return None
     return Route(name=name, path=str(path), methods=frozenset(methods), **options)  # type: ignore[arg-type]  # checked above

@@ -1,15 +1,17 @@
-"""The stages of a migration and the legal moves between them. Pure; counterparts: `decide` and `rollout stage`.
+"""The stages of a migration and the legal moves between them. Pure.
 
     off -> shadow -> ramp -> reverse-shadow -> complete          one step forward or back; from everywhere to off
 
 off             nobody is served by v2
-shadow          nobody is served by v2; v2 may be given copies to be compared
-ramp            the flag decides: its lists and its percentage
-reverse-shadow  the flag decides, at 100 %; legacy may be given copies, which proves that the way back still works
-complete        the flag decides, at 100 %; legacy can be switched off
+shadow          nobody is served by v2; v2 may be given copies of what legacy answers
+ramp            the flag decides: its lists and its percentage; copies as in shadow
+reverse-shadow  the flag decides, at 100 %; on routes declared safe legacy may be given copies of what v2 answers too.
+                Never of flagged requests: legacy has no dry run, so a copy would import the user once more
+complete        the flag decides, at 100 %; no copies: legacy can be switched off
 
 A stage only takes away: at 0 % nobody is on v2 in any stage, so `rollout set FLAG 0` is a rollback whatever the stage.
-A flag without a stage is treated as in `ramp`; one whose stage is not one of these is treated as `off`.
+A flag without a stage is treated as in `ramp`; one whose stage is not one of these is treated as `off`. Counterparts:
+`decide`, `shadowing` and `rollout stage`.
 """
 
 from enum import StrEnum
@@ -35,6 +37,15 @@ MOVES: dict[Stage, frozenset[Stage]] = {
 
 SERVING = frozenset({Stage.RAMP, Stage.REVERSE_SHADOW, Stage.COMPLETE})
 """Stages in which v2 may answer."""
+
+COPIED: dict[Stage, frozenset[str]] = {
+    Stage.OFF: frozenset(),
+    Stage.SHADOW: frozenset({"legacy"}),
+    Stage.RAMP: frozenset({"legacy"}),
+    Stage.REVERSE_SHADOW: frozenset({"legacy", "v2"}),
+    Stage.COMPLETE: frozenset(),
+}
+"""Whose answers may be followed by a copy of the request to the other backend."""
 
 NEEDS_EVERYBODY = frozenset({Stage.REVERSE_SHADOW, Stage.COMPLETE})
 """Stages that can be entered at 100 % only."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from flags.stage import stage_variants
 from gateway.observe.access_log import AccessLog
 from gateway.proxy.config import WorkerConfig
 from gateway.proxy.server import ClientConnection
@@ -34,13 +35,14 @@ LIMIT = 10.0
 """Seconds after which a test gives up waiting: far beyond anything that is expected to happen."""
 
 
-def flags_document(percentage: int) -> str:
-    """A flag file with the one flag that the test routes ask for."""
+def flags_document(percentage: int, stage: str | None = None, *, generation: int = 1, **strategy: Any) -> str:
+    """A flag file with the one flag that the test routes ask for; `strategy` has more of its one strategy."""
     parameters = {"rollout": str(percentage), "stickiness": "userId", "groupId": "f"}
-    strategy = {"name": "flexibleRollout", "parameters": parameters}
-    return json.dumps(
-        {"version": 2, "generation": 1, "features": [{"name": "f", "enabled": True, "strategies": [strategy]}]}
-    )
+    strategy |= {"name": "flexibleRollout", "parameters": parameters}
+    if stage is not None:
+        strategy["variants"] = stage_variants("f", {}, stage)
+    features = [{"name": "f", "enabled": True, "strategies": [strategy]}]
+    return json.dumps({"version": 2, "generation": generation, "features": features})
 
 
 @dataclass
@@ -201,6 +203,7 @@ async def gateway(
             client.transport.abort()
         for pool in service.pools.values():
             pool.close()
+        service.shadows.stop()
         await asyncio.sleep(0)
         await asyncio.sleep(0)
 
