@@ -12,12 +12,14 @@ def news_for(receiver: int, answers: Sequence[Answer | None]) -> dict[str, objec
     """What the worker at `receiver` hears of the others' answers to `gossip`; None if there is nothing to say.
 
     `ejected` is the longest time for which another breaker stays open, in seconds; `spent` are requests that others let
-    pass, as rows of gateway.core.guards.Spent.
+    pass, as rows of gateway.core.guards.Spent; `copied` are copies that they took today, of gateway.core.allowance.
     """
     others = [one for number, one in enumerate(answers) if number != receiver and one is not None]
     ejected = max((_seconds(one.get("ejected")) for one in others), default=0.0)
     spent = [row for one in others for row in _rows(one.get("spent"))]
-    return {"op": "heard", "ejected": ejected, "spent": spent} if ejected or spent else None
+    copied = [row for one in others for row in _rows(one.get("copied"))]
+    heard = {"ejected": ejected, "spent": spent, "copied": copied}
+    return {"op": "heard", **heard} if any(heard.values()) else None
 
 
 def _seconds(value: object) -> float:

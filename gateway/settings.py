@@ -154,6 +154,21 @@ class GatewaySettings(TokenSettings):
     drain_seconds: Seconds = Field(
         default=25.0, description="seconds that running requests have when the gateway stops"
     )
+    shadow_concurrency: int = Field(
+        default=4, ge=1, le=64, description="copies of requests (shadow in the route table) under way per worker"
+    )
+    shadow_waiting: int = Field(
+        default=100, ge=1, le=10_000, description="copies per worker that may wait for their turn; more are dropped"
+    )
+    shadow_bytes: int = Field(
+        default=8_388_608, ge=65_536, le=1_073_741_824, description="bytes per worker that copies may hold"
+    )
+    shadow_seconds: float = Field(
+        default=10.0, gt=0, le=600, description="seconds that a copy has, from the answer to the client to its own"
+    )
+    shadow_lag: float = Field(
+        default=0.1, gt=0, le=10, description="seconds by which a worker may be late without dropping copies"
+    )
 
     @field_validator("listen", "ops")
     @classmethod
@@ -267,6 +282,11 @@ class GatewaySettings(TokenSettings):
             upstream_waiting=self.upstream_waiting,
             upstream_idle=self.upstream_idle,
             drain_seconds=self.drain_seconds,
+            shadow_concurrency=self.shadow_concurrency,
+            shadow_waiting=self.shadow_waiting,
+            shadow_bytes=self.shadow_bytes,
+            shadow_seconds=self.shadow_seconds,
+            shadow_lag=self.shadow_lag,
             api_key=revealed(self.api_key),
             **self.token_options(),
             ca_file=str(self.ca_file.absolute()) if self.ca_file else "",

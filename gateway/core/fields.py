@@ -21,7 +21,7 @@ class Kind(IntEnum):
     HOP = auto()  # for one hop only
     FORWARDING = auto()  # says where a request came from: believed from trusted proxies alone
     SPOOFED = auto()  # looks like a forwarding field to readers that take '_' for '-'
-    OURS = auto()  # X-Gateway-*, X-Service-Key: only we may say so
+    OURS = auto()  # X-Gateway-*, X-Service-Key, X-Shadow: only we may say so
     EXPLAIN = auto()
     FORCE = auto()  # signed; read here, never passed on
     VIA = auto()
@@ -53,6 +53,7 @@ _KNOWN: Final = {
     b"x-real-ip": Kind.FORWARDING,
     b"forwarded": Kind.FORWARDING,
     b"x-service-key": Kind.OURS,
+    b"x-shadow": Kind.OURS,
     b"x-gateway-explain": Kind.EXPLAIN,
     b"x-gateway-force": Kind.FORCE,
     b"via": Kind.VIA,

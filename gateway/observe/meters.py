@@ -4,7 +4,11 @@ A snapshot of it is plain JSON; the counterpart is gateway.observe.exposition, w
 """
 
 from bisect import bisect_left
+from collections.abc import Collection
 from typing import Final
+
+from gateway.core.differences import Difference
+from gateway.core.noise import Comparisons
 
 _SHORT: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 BOUNDS: Final = (*_SHORT, 120.0, 300.0, 600.0)
@@ -72,13 +76,16 @@ class Meters:
     """All counters of one worker."""
 
     __slots__ = (
+        "comparisons",
         "connections",
         "decisions",
+        "differences",
         "errors",
         "events",
         "in_flight",
         "log_dropped",
         "series",
+        "shadows",
     )
 
     def __init__(self) -> None:
@@ -86,6 +93,9 @@ class Meters:
         self.errors = Tally()  # backend, where, fault, problem
         self.decisions = Tally()  # flag, backend, reason
         self.events = Tally()  # fallback, retry, ejected, ...: name, backend
+        self.shadows = Tally()  # route, outcome of a copy
+        self.differences = Tally()  # route, candidate or control, kind
+        self.comparisons: dict[str, Comparisons] = {}  # by route, as many as have a shadow
         self.in_flight = 0
         self.connections = 0
         self.log_dropped = 0
@@ -97,6 +107,21 @@ class Meters:
             kept = route if len(self.series) < MAX_PAIRS else OTHER
             found = self.series.setdefault((kept, backend), Series())
         return found
+
+    def compared(self, route: str, found: Collection[Difference]) -> None:
+        """The candidate's answer was set against the control's."""
+        self._comparisons(route).compare(found)
+        for _, kind in found:
+            self.differences.add(route, "candidate", kind)
+
+    def repeated(self, route: str, found: Collection[Difference]) -> None:
+        """The control's second answer was set against its first."""
+        self._comparisons(route).repeat(found)
+        for _, kind in found:
+            self.differences.add(route, "control", kind)
+
+    def _comparisons(self, route: str) -> Comparisons:
+        return self.comparisons.setdefault(route, Comparisons())
 
     def snapshot(self) -> dict[str, object]:
         """Everything as JSON values; label tuples become the first items of a list."""
@@ -113,8 +138,13 @@ class Meters:
             "errors": [[*labels, count] for labels, count in self.errors.counts.items()],
             "decisions": [[*labels, count] for labels, count in self.decisions.counts.items()],
             "events": [[*labels, count] for labels, count in self.events.counts.items()],
+            "shadows": [[*labels, count] for labels, count in self.shadows.counts.items()],
+            "differences": [[*labels, count] for labels, count in self.differences.counts.items()],
+            "comparisons": {route: one.plain() for route, one in self.comparisons.items()},
             "in_flight": self.in_flight,
             "connections": self.connections,
-            "series_dropped": self.errors.dropped + self.decisions.dropped + self.events.dropped,
+            "series_dropped": sum(
+                tally.dropped for tally in (self.errors, self.decisions, self.events, self.shadows, self.differences)
+            ),
             "log_dropped": self.log_dropped,
         }

@@ -6,9 +6,11 @@ from itertools import zip_longest
 from typing import Any
 
 from flags.apply_times import BOUNDS as APPLY_BOUNDS
+from gateway.core.noise import Comparisons, comparisons
 from gateway.observe.meters import LAG_BOUNDS
 
 Json = dict[str, Any]  # a worker's counters, whose shape is that of gateway.observe.meters.Meters.snapshot
+TALLIES = ("errors", "decisions", "events", "shadows", "differences")
 CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 
 
@@ -24,6 +26,9 @@ class Totals:
         self.errors: dict[tuple[str, ...], int] = defaultdict(int)
         self.decisions: dict[tuple[str, ...], int] = defaultdict(int)
         self.events: dict[tuple[str, ...], int] = defaultdict(int)
+        self.shadows: dict[tuple[str, ...], int] = defaultdict(int)
+        self.differences: dict[tuple[str, ...], int] = defaultdict(int)
+        self.comparisons: dict[str, Comparisons] = defaultdict(Comparisons)
         self.exemplars: dict[tuple[str, str], dict[int, tuple[str, float, float]]] = defaultdict(dict)
         self.applies = [0] * (len(APPLY_BOUNDS) + 1)
         self.apply_seconds = 0.0
@@ -39,10 +44,12 @@ class Totals:
             self.seconds[route, backend] += seconds
             self.received[route, backend] += received
             self.sent[route, backend] += sent
-        for name in ("errors", "decisions", "events"):
+        for name in TALLIES:
             sums: dict[tuple[str, ...], int] = getattr(self, name)
             for *labels, count in counters.get(name, ()):
                 sums[tuple(labels)] += count
+        for route, plain in counters.get("comparisons", {}).items():
+            self.comparisons[route].add(comparisons(plain))
         for route, backend, bucket, *one in counters.get("exemplars", ()):
             trace_id, took, at = one
             known = self.exemplars[route, backend].get(bucket)
@@ -66,10 +73,8 @@ class Totals:
             "flag_applies": [self.applies, self.apply_seconds],
             "log_dropped": self.log_dropped,
             "series_dropped": self.series_dropped,
-            **{
-                name: [[*labels, count] for labels, count in getattr(self, name).items()]
-                for name in ("errors", "decisions", "events")
-            },
+            "comparisons": {route: one.plain() for route, one in self.comparisons.items()},
+            **{name: [[*labels, count] for labels, count in getattr(self, name).items()] for name in TALLIES},
         }
 
 

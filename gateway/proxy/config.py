@@ -27,6 +27,11 @@ LIVE: Final = frozenset(
         "upstream_waiting",
         "upstream_idle",
         "drain_seconds",
+        "shadow_concurrency",
+        "shadow_waiting",
+        "shadow_bytes",
+        "shadow_seconds",
+        "shadow_lag",
     ]
 )
 """What may change while a worker runs; the rest needs a new process."""
@@ -69,6 +74,11 @@ class WorkerConfig:
     pins_max_age: float = 600.0
     retirements: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
     """When legacy's side of a flag is deprecated and when it ends, Unix seconds; the supervisor follows a file."""
+    shadow_concurrency: int = 4
+    shadow_waiting: int = 100
+    shadow_bytes: int = 8 * 1024 * 1024
+    shadow_seconds: float = 10.0
+    shadow_lag: float = 0.1
     build: str = "dev"
     evidence: bool = False  # whether finished exchanges of flagged routes are kept for the supervisor
 

@@ -1,7 +1,7 @@
 """Leaving without losing a request: the order in which a worker stops.
 
-1. Readiness goes, and every answer says Connection: close.   2. The listener turns deaf to new connections, so that
-they come to another process on the address; then it closes, and its backlog is still served.
+1. Readiness goes, every answer says Connection: close, and copies are given up.   2. The listener turns deaf to new
+connections, so that they come to another process on the address; then it closes, and its backlog is still served.
 3. Exchanges end, within a bound.   4. Idle connections go last: a request may be on its way over them.
 """
 
@@ -29,6 +29,7 @@ async def drain(service: "Service", server: asyncio.Server, listener: socket.soc
     """Stop serving; True if every exchange came to its end within the worker's bound."""
     loop = service.loop
     service.draining = True
+    service.shadows.stop()
     if _turn_deaf(listener):
         await asyncio.sleep(DEAF_GRACE)
     backlog = socket.socket(fileno=socket.dup(listener.fileno()))

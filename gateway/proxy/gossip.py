@@ -3,9 +3,11 @@
 from functools import partial
 from typing import cast
 
+from gateway.core.allowance import Taken
 from gateway.core.guards import Spent
 from gateway.proxy.control import Operation
 from gateway.proxy.service import Service
+from gateway.proxy.shadows import today
 
 
 def operations(service: Service) -> dict[str, Operation]:
@@ -14,8 +16,12 @@ def operations(service: Service) -> dict[str, Operation]:
 
 
 def _tell(service: Service) -> dict[str, object]:
-    """How long v2 stays ejected here, in seconds, and which rate limits were used since the last time."""
-    return {"ejected": service.breaker.left(service.clock.now), "spent": service.guards.tell()}
+    """How long v2 stays ejected here, in seconds, which rate limits were used since the last time, and copies taken."""
+    return {
+        "ejected": service.breaker.left(service.clock.now),
+        "spent": service.guards.tell(),
+        "copied": service.shadows.allowance.tell(),
+    }
 
 
 def _hear(service: Service, news: dict[str, object]) -> dict[str, object]:
@@ -24,4 +30,5 @@ def _hear(service: Service, news: dict[str, object]) -> dict[str, object]:
     if ejected := cast(float, news.get("ejected", 0.0)):  # our supervisor wrote it: see gateway.gossip
         service.breaker.follow(now, ejected)
     service.guards.hear(cast(list[Spent], news.get("spent", [])), now)
+    service.shadows.allowance.hear(cast(list[Taken], news.get("copied", [])), today())
     return {}

@@ -30,9 +30,12 @@ class Unanswered(Exception):
 
 
 class Questions:
-    """Where v2 is and as whom to ask it. `key` is its service key, "" if it wants none; `seconds` bounds a question."""
+    """Where v2 is and as whom to ask it. `key` is its service key, "" if it wants none; `seconds` bounds a question.
 
-    __slots__ = ("_address", "_fields", "_seconds", "_tls")
+    `fields` are the lines that say so.
+    """
+
+    __slots__ = ("_address", "_seconds", "_tls", "fields")
 
     def __init__(
         self, address: Address, tls: ssl.SSLContext | None = None, key: str = "", seconds: float = 3.0
@@ -40,15 +43,22 @@ class Questions:
         self._address = address
         self._tls = tls
         self._seconds = seconds
-        self._fields = b"Host: %b\r\nConnection: close\r\n" % address.authority
+        self.fields = b"Host: %b\r\nConnection: close\r\n" % address.authority
         if key:
-            self._fields += service_key_line(key) + b"Authorization: Bearer %b\r\n" % key.encode("ascii")
+            self.fields += service_key_line(key) + b"Authorization: Bearer %b\r\n" % key.encode("ascii")
 
     async def ask(self, method: str, target: str, body: bytes | None = None) -> Answer:
         """One exchange; `target` is a path with its query. Raises Unanswered."""
+        head = b"%b %b HTTP/1.1\r\n" % (method.encode("ascii"), target.encode("ascii")) + self.fields
+        if body is not None:
+            head += b"Content-Length: %d\r\n" % len(body)
+        return await self.send(head + b"\r\n" + (body or b""))
+
+    async def send(self, request: bytes) -> Answer:
+        """One exchange with a request that is written already, and asks for a close. Raises Unanswered."""
         try:
             async with asyncio.timeout(self._seconds):
-                return await self._exchange(method, target, body)
+                return await self._exchange(request)
         except TimeoutError:
             raise Unanswered(f"no answer within {self._seconds:g} s") from None
         except OSError as error:
@@ -56,16 +66,13 @@ class Questions:
         except (EOFError, asyncio.LimitOverrunError, ValueError) as error:
             raise Unanswered(f"does not answer in HTTP: {error}") from error
 
-    async def _exchange(self, method: str, target: str, body: bytes | None) -> Answer:
+    async def _exchange(self, request: bytes) -> Answer:
         if self._address.path:
             reader, writer = await asyncio.open_unix_connection(self._address.path)
         else:
             reader, writer = await asyncio.open_connection(self._address.host, self._address.port, ssl=self._tls)
         try:
-            head = b"%b %b HTTP/1.1\r\n" % (method.encode("ascii"), target.encode("ascii")) + self._fields
-            if body is not None:
-                head += b"Content-Length: %d\r\n" % len(body)
-            writer.write(head + b"\r\n" + (body or b""))
+            writer.write(request)
             return await _read_answer(reader)
         finally:
             writer.close()

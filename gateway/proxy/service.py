@@ -26,6 +26,7 @@ from gateway.proxy.config import LIVE, WorkerConfig
 from gateway.proxy.pinning import Pinning
 from gateway.proxy.pool import Pool
 from gateway.proxy.question import Questions, service_key_line
+from gateway.proxy.shadows import Shadows
 from gateway.proxy.verifying import open_verifier
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Service:
         "pools",
         "questions",
         "routes",
+        "shadows",
         "started_at",
         "v2_lines",
     )
@@ -108,6 +110,7 @@ class Service:
             Backend.V2: Pool(self, Backend.V2, parse_upstream(config.v2)),
         }
         self.pins = Pinning(config.pins_max_age)
+        self.shadows = Shadows(self)
         self._know(config.v2_key)
         # Ids are unguessable per worker, and cheap per request: a random half and a counter, its last byte looked up.
         self._prefix = secrets.token_hex(8).encode("ascii")
@@ -134,6 +137,7 @@ class Service:
         self.guards.keep(config.api_key, verifier, (*self.routes.routes, self.routes.unmatched))
         self.access_log.switch(on=config.access_log)
         self._know(config.v2_key)
+        self.shadows.trust()
 
     def running(self) -> list[tuple[str, str, int]]:
         """Exchanges in flight by route and backend; counted when somebody asks, so that no request pays for it."""

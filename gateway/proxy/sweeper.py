@@ -71,6 +71,7 @@ class Sweeper:
                 _notice_gone(client)
         for pool in service.pools.values():
             pool.sweep(now)
+        service.shadows.sweep(self.lag)
         service.access_log.flush()
 
 

@@ -95,6 +95,7 @@ class Worker:
             "killed": service.kill.engaged,
             "breaker": {"state": service.breaker.state, "opened": service.breaker.opened},
             "pins": service.pins.snapshot(),
+            "shadows": service.shadows.snapshot(),
             "flags": {
                 "generation": None if flags.snapshot is None else flags.snapshot.generation,
                 "digest": None if flags.snapshot is None else flags.snapshot.digest,
