@@ -16,9 +16,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from gateway.core.routes import parse_routes
+from gateway.core.shadowing import Shadowing
 from gateway.gossip import news_for
 from gateway.listeners import withdrawn
 from gateway.observe.exposition import Exposition
+from gateway.observe.totals import Totals
 from gateway.proxy.config import WorkerConfig
 from gateway.proxy.control import MAX_LINE, hears
 from gateway.proxy.pinning import Listed, confirmation, parts
@@ -149,6 +152,15 @@ class Fleet:
     async def exposition(self, *, openly: bool = False) -> bytes:
         """All metrics, summed over the workers, in Prometheus' text format, or as OpenMetrics with exemplars."""
         return self._exposition.render(await self.snapshots(), openly=openly)
+
+    def totals(self, snapshots: list[dict[str, object]]) -> Totals:
+        """The sums over these workers and those that ended."""
+        return self._exposition.totals(snapshots)
+
+    def shadowings(self) -> dict[str, Shadowing]:
+        """The routes of the table that are shadowed, by name."""
+        table = parse_routes(self.config.routes)
+        return {route.name: route.shadow for route in table.routes if route.shadow is not None}
 
     async def fetch_decided(self) -> list[Snapshot]:
         """What the workers have kept of finished exchanges since they were last asked (gateway.observe.decided)."""

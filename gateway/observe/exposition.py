@@ -19,6 +19,7 @@ from flags.apply_times import BOUNDS as APPLY_BOUNDS
 from gateway.core.stages import SERVING, Stage, stage_of
 from gateway.observe.meters import BOUNDS, LAG_BOUNDS, SERIES_BUDGET
 from gateway.observe.open_metrics import open_metrics
+from gateway.observe.shadow_metrics import shadow_metrics
 from gateway.observe.totals import Json, Totals, lags, total
 
 Labels = TypeVar("Labels", bound=tuple[str, ...])
@@ -48,15 +49,20 @@ class Exposition(Collector):
         self._snapshots = snapshots
         return open_metrics(self.collect()) if openly else generate_latest(self._registry)
 
+    def totals(self, snapshots: list[Json]) -> Totals:
+        """The sums over these workers and those that ended."""
+        return total([*self._retired, *(one["counters"] for one in snapshots if "counters" in one)])
+
     def collect(self) -> Iterator[Metric]:
         """Called by the registry."""
         alive = [one for one in self._snapshots if "counters" in one]
-        totals = total([*self._retired, *(one["counters"] for one in alive)])
+        totals = self.totals(alive)
         series = 0
         supervisor = self._supervisor.collect()
         for metric in (
             *_traffic(totals),
             *_state(alive),
+            *shadow_metrics(totals, alive),
             *_rollouts(alive),
             *_processes(self._snapshots, alive),
             _build_info(self._build),

@@ -32,9 +32,11 @@ from gateway.ops.reports import (
     JobsReport,
     PreviewReport,
     RollbackReport,
+    ShadowReport,
     StatusReport,
     ValidationReport,
 )
+from gateway.ops.shadow import shadow_report
 from gateway.rollout.desk import FileDesk
 
 Jobs = Callable[[], JobsReport | None]
@@ -85,6 +87,10 @@ def _questions(fleet: FleetPort, controls: Controls, jobs: Jobs) -> APIRouter:
     @router.get("/ops/status")
     async def status() -> FleetStatus:
         return await _fleet_status(fleet, controls, jobs)
+
+    @router.get("/ops/shadow")
+    async def shadow() -> ShadowReport:
+        return await shadow_report(fleet)
 
     @router.get("/ops/explain/{user_id:path}")
     async def explain(user_id: str, flag: str = DEFAULT_FLAG) -> ExplainReport:

@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from gateway.core.shadowing import Shadowing
+from gateway.observe.totals import Totals
 from gateway.proxy.pinning import Listed
 
 
@@ -14,6 +16,14 @@ class FleetPort(Protocol):
 
     async def exposition(self, *, openly: bool = False) -> bytes:
         """All metrics, summed over the workers, in Prometheus' text format 0.0.4, or as OpenMetrics."""
+        ...
+
+    def totals(self, snapshots: list[dict[str, object]]) -> Totals:
+        """The sums over these workers and those that ended."""
+        ...
+
+    def shadowings(self) -> dict[str, Shadowing]:
+        """The routes of the table that are shadowed, by name."""
         ...
 
     async def ready(self) -> bool:

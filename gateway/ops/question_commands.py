@@ -22,6 +22,7 @@ from gateway.ops.tables import (
     explain_table,
     journal_table,
     preview_table,
+    shadow_tables,
     status_tables,
     validation_text,
     what,
@@ -102,6 +103,20 @@ def journal(
             )
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
+
+
+@commands.command()
+def shadow(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show what became of copies for the other backend, and where the answers of both differ. Needs --ops."""
+    from gateway.ops.remote import RemoteControls
+
+    controls = session(context).controls
+    if not isinstance(controls, RemoteControls):
+        typer.echo("Error: only a running gateway knows its copies: give its ops API with --ops", err=True)
+        raise typer.Exit(Exit.USAGE)
+    with told(as_json=as_json):
+        report = controls.shadow()
+    show(report, shadow_tables(report), as_json=as_json)
 
 
 @commands.command("force-header")

@@ -18,6 +18,7 @@ from gateway.ops.reports import (
     EntryReport,
     ExplainReport,
     RollbackReport,
+    ShadowReport,
     StatusReport,
     ValidationReport,
 )
@@ -88,6 +89,10 @@ class RemoteControls:
 
     def validate(self) -> ValidationReport:
         return self._ask(TypeAdapter(ValidationReport), "GET", "/ops/validate")
+
+    def shadow(self) -> ShadowReport:
+        """What the copies of that gateway found."""
+        return self._ask(TypeAdapter(ShadowReport), "GET", "/ops/shadow")
 
     def drill(self, flag: str, *, who: str, why: str) -> DrillReport:
         """Time a rollback over all workers without making one; takes ten seconds at most."""

@@ -159,6 +159,41 @@ class DrillReport(Report):
     workers: list[DrillWorker]
 
 
+class PathReport(Report):
+    """A path at which answers differed: in `raw` compared requests, in `noise` repeated ones; `kinds` of the former.
+
+    `standing` is `different`, `noise` or `unknown`.
+    """
+
+    path: str
+    raw: int
+    noise: int
+    kinds: dict[str, int]
+    standing: str
+
+
+class ShadowRouteReport(Report):
+    """Copies of one route. `percent` and `per_day` are None if the route table has no shadow for it any more."""
+
+    route: str
+    percent: float | None
+    per_day: int | None
+    outcomes: dict[str, int]
+    compared: int = Field(description="requests whose two answers were compared")
+    repeated: int = Field(description="requests that legacy answered once more, to learn its noise")
+    paths: list[PathReport]
+    rare: int = Field(description="paths that came up too seldom to be shown")
+
+
+class ShadowReport(Report):
+    """Copies under way, copies that wait, and workers that send no dry runs because v2 took one for a request."""
+
+    running: int
+    waiting: int
+    stopped: int
+    routes: list[ShadowRouteReport]
+
+
 class ValidationReport(Report):
     """Whether a flag document can be used: `problems` forbid it, `warnings` are legal but probably not meant."""
 

@@ -18,6 +18,8 @@ from gateway.ops.reports import (
     KillReport,
     PreviewReport,
     RollbackReport,
+    ShadowReport,
+    ShadowRouteReport,
     StatusReport,
     ValidationReport,
 )
@@ -152,6 +154,37 @@ def drill_table(report: DrillReport) -> Table:
         table.add_row(f"worker {row.worker}", "not in time" if row.seconds is None else f"{row.seconds * 1000:.0f} ms")
     slowest = "not all workers got there" if report.seconds is None else f"{report.seconds * 1000:.0f} ms"
     table.add_row("rollback takes", Text(slowest, style="bold green" if report.complete else "bold red"))
+    return table
+
+
+def shadow_tables(report: ShadowReport) -> list[Table | Text]:
+    """Each route: what became of its copies, then the paths at which answers differ."""
+    head = _pairs(("copies under way", str(report.running)), ("copies waiting", str(report.waiting)))
+    if report.stopped:
+        warning = f"{report.stopped} workers send no dry runs: v2 took one for a request. Mend v2, then send SIGHUP"
+        head.add_row("problem", Text(warning, style="bold red"))
+    found: list[Table | Text] = [head]
+    for route in report.routes:
+        share = "no longer" if route.percent is None else f"{route.percent:g} %, at most {route.per_day} a day"
+        outcomes = ", ".join(f"{name} {count}" for name, count in sorted(route.outcomes.items())) or "no copies yet"
+        about = _pairs(("route", route.route), ("shadowed", share), ("copies", outcomes))
+        if route.compared:
+            about.add_row("compared", f"{route.compared}, of them {route.repeated} with legacy's own second answer")
+        found.append(about)
+        if route.paths:
+            found.append(_paths(route))
+        if route.rare:
+            found.append(Text(f"{route.rare} paths came up too seldom to be shown", style="dim"))
+    return found
+
+
+def _paths(route: ShadowRouteReport) -> Table:
+    table = Table("path", "standing", "differs", "noise", "kinds")
+    for one in route.paths:
+        style = {"different": "bold red", "noise": "dim"}.get(one.standing, "yellow")
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(one.kinds.items()))
+        share = f"{one.raw} of {route.compared}", f"{one.noise} of {route.repeated}"
+        table.add_row(Text(one.path), Text(one.standing, style=style), *share, kinds)
     return table
 
 

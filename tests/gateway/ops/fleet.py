@@ -1,5 +1,7 @@
 """A fleet of proxy workers for tests: says what it is told to."""
 
+from gateway.core.shadowing import Shadowing
+from gateway.observe.totals import Totals, total
 from gateway.proxy.pinning import Listed
 
 EXPOSITION = b"""# TYPE gateway_requests_total counter
@@ -27,6 +29,12 @@ class StandInFleet:
         return (
             EXPOSITION.replace(b"gateway_requests_total counter", b"gateway_requests counter") if openly else EXPOSITION
         )
+
+    def totals(self, snapshots: list[dict[str, object]]) -> Totals:
+        return total([counters for one in snapshots if isinstance(counters := one.get("counters"), dict)])
+
+    def shadowings(self) -> dict[str, Shadowing]:
+        return {}
 
     def workers_ready(self) -> tuple[int, int]:
         return (2 if self.is_ready else 0), 2

@@ -184,6 +184,7 @@ async def test_pages_of_other_sites_are_refused(ops: httpx.AsyncClient, path: Pa
         ("GET", "/ops/journal"),
         ("GET", "/ops/explain/user-1"),
         ("POST", "/ops/explain"),
+        ("GET", "/ops/shadow"),
         ("GET", "/ops/validate"),
         ("GET", f"/ops/flags/{FLAG}/preview?from=0&to=1"),
         ("PUT", PERCENTAGE),

@@ -282,6 +282,13 @@ def test_a_drill_needs_a_running_gateway(path: Path, ops_url: str) -> None:
     assert "no flag 'nope'" in refused.stderr
 
 
+def test_what_copies_found_only_a_running_gateway_knows(path: Path, ops_url: str) -> None:
+    assert invoke("--flags", str(path), "shadow").exit_code == 2
+    assert "copies under way" in invoke("--ops", ops_url, "--token", TOKEN, "shadow").stdout
+    told = invoke("--ops", ops_url, "--token", TOKEN, "shadow", "--json")
+    assert json.loads(told.stdout) == {"running": 0, "waiting": 0, "stopped": 0, "routes": []}
+
+
 def test_errors_can_be_had_as_json(run: Run) -> None:
     result = run("set", "nope", "1", "--json")
     assert result.stdout == ""
