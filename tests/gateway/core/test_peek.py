@@ -104,3 +104,59 @@ def test_the_quick_way_reads_what_the_backends_reader_reads(value: object, behin
         assert peek(body, complete=True).identity.problem is IdProblem.UNREADABLE
     else:
         assert peek(body, complete=True).identity == Identity.of(expected)
+
+
+def as_the_backends_read(body: bytes, key: str = "user_id") -> tuple[object, object] | None:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    path = found.get("storage_path")
+    return Identity.of(found[key]) if key in found else MISSING, path if isinstance(path, str) else None
+
+
+MISSING = Identity(None, IdProblem.MISSING)
+PIECES = st.sampled_from(
+    [b"{", b"}", b"[", b"]", b":", b",", b'"', b"\\", b"/", b" ", b"\n", b"\x00", b"\x1f", b"\x7f", b"u", b"0", b"-",
+     b"1", b".", b"e5", b"+", b"NaN", b"-Infinity", b"true", b"null", b"\\u00e9", b"\\ud800", b"\\u12", b"\xc3\xa9",
+     b'"user_id"', b'"user_id":"v"', b'"storage_path":"p"', b'"\\u0075ser_id":"w"', b'{"user_id":"x"}', b"1" * 400]
+)  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=5), st.lists(PIECES, max_size=5), st.lists(PIECES, max_size=3))
+def test_whatever_becomes_of_a_body_it_is_read_as_the_backends_read_it(
+    key: list[bytes], value: list[bytes], behind: list[bytes]
+) -> None:
+    body = b'{"a":%b,"user_id":"u"%b}%b' % (b"".join(value) or b"1", b"".join(key), b"".join(behind))
+    expected = as_the_backends_read(body) or (Identity(None, IdProblem.UNREADABLE), None)
+    assert peek(body, complete=True)[:2] == expected
+
+
+@pytest.mark.parametrize("depth", [399, 400, 401, 900, 2000, 50_000])
+def test_depth_is_too_great_where_the_backends_find_it_so(depth: int) -> None:
+    body = b'{"user_id":"u","a":%b%b}' % (b"[" * depth, b"]" * depth)
+    expected = as_the_backends_read(body)
+    assert peek(body, complete=True)[:2] == (expected or (Identity(None, IdProblem.UNREADABLE), None))
+    assert peek(body[:-1], complete=True).identity.problem is IdProblem.UNREADABLE
+
+
+@pytest.mark.parametrize("digits", [100, 4000, 4300, 4301, 10_000])
+def test_a_number_is_too_long_where_the_backends_find_it_so(digits: int) -> None:
+    body = b'{"user_id":"u","n":%b}' % (b"7" * digits)
+    assert (peek(body, complete=True).identity.value is None) is (as_the_backends_read(body) is None)
+
+
+@pytest.mark.parametrize("key", ["storage_path", 'a"b', "a\\b", "ü", "value", "path"])
+def test_any_name_can_be_the_key(key: str) -> None:
+    body = json.dumps({key: "u", "other": 1}).encode()
+    assert peek(body, complete=True, key=key).identity.value == "u"
+    assert peek(b'{"other":1}', complete=True, key=key).identity.problem is IdProblem.MISSING
+
+
+@pytest.mark.parametrize("size", [100, 4000, 4020, 4050, 4080, 50_000])
+def test_a_body_of_any_size_is_read_alike(size: int) -> None:
+    start = b'{"user_id":"x","storage_path":"x","text":"'
+    body = start + b"x" * (size - len(start)) + b'","user_id":"u","storage_path":"b/u/c"}'
+    assert peek(body, complete=True) == (Identity("u"), "b/u/c", True)
