@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
+from fastapi.exception_handlers import request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 
@@ -55,6 +57,7 @@ def create_app(settings: Settings, leaving: Leaving | None = None) -> FastAPI:
     app.include_router(overview)
     app.include_router(router)
     app.include_router(operations)
+    app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(RequestRefused, _refused)
     app.add_exception_handler(ServiceFailed, _failed)
     app.state.leaving = leaving
@@ -69,6 +72,16 @@ def create_app(settings: Settings, leaving: Leaving | None = None) -> FastAPI:
 
 def _health(settings: Settings, jobs: Jobs) -> Health:
     return Health(settings.build, PIPELINE_VERSION, lambda: jobs.launched, lambda: jobs.leaving.begun)
+
+
+async def _malformed(request: Request, error: Exception) -> Response:
+    """v1's 422, which quotes what is wrong; what JSON or UTF-8 cannot hold (NaN, half an emoji) is not quoted."""
+    assert isinstance(error, RequestValidationError)
+    try:
+        return await request_validation_exception_handler(request, error)
+    except (ValueError, RecursionError):
+        named = [{name: one[name] for name in ("type", "loc", "msg")} for one in error.errors()]
+        return JSONResponse({"detail": named}, status_code=HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:

@@ -145,6 +145,9 @@ def test_an_idempotency_key_that_is_none_is_refused(service: RunningService, use
         (b'{"user_id": "u", "conversations": 1}', ["body", "conversations"], "list_type"),
         (b'{"user_id": "u", "conversation_count": 2147483648}', ["body", "conversation_count"], "less_than_equal"),
         (b'{"user_id": "u", "message_count": -2147483649}', ["body", "message_count"], "greater_than_equal"),
+        (b'{"user_id": NaN}', ["body", "user_id"], "string_type"),
+        (b'{"user_id": "u", "conversations": [Infinity]}', ["body", "conversations", 0], "dict_type"),
+        (b'{"user_id": ["\\ud800"]}', ["body", "user_id"], "string_type"),
     ],
 )
 def test_malformed_bodies_are_422_in_v1s_shape(
