@@ -27,11 +27,13 @@ def problem(
     close: bool = True,
     minor: int = 1,
     outcome: str | None = None,
+    key: bytes | None = None,
 ) -> bytes:
     """A complete HTTP/1.1 response for `error`; `body` is False for HEAD (which still gets the length).
 
     With `origin` the answer carries what a browser needs to let the page of that origin read it, as the backends'
-    answers do. `outcome` says what became of a job: "unknown" when a backend may have begun it.
+    answers do. `outcome` says what became of a job: "unknown" when a backend may have begun it; v2 can be asked
+    about it by the `key` of its request.
     """
     document: dict[str, object] = {
         "type": f"urn:banyan:problem:{error.slug}",
@@ -45,6 +47,8 @@ def problem(
         document["request_id"] = request_id.decode("ascii")
     if outcome:
         document["outcome"] = outcome
+        if key:
+            document["idempotency_key"] = key.decode("latin-1")
     content = json.dumps(document, separators=(",", ":")).encode()
     proxy_status = b"%b; error=%b" % (_item(name), error.proxy_error.encode())
     if backend and not isinstance(error, ClientFault):

@@ -1,5 +1,6 @@
 """The per-request lines of the heads that an exchange sends, around the blocks of gateway.core.headers."""
 
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from gateway.core.decide import Backend, Decision
@@ -23,10 +24,25 @@ def request_head(exchange: "Exchange") -> bytes:
     else:
         own = _missing_ids(exchange)
     if exchange.route.flag is not None and passage.key is None:
-        own += b"Idempotency-Key: %b\r\n" % request_id
+        own += b"Idempotency-Key: %b\r\n" % idempotency_key(exchange)
     if exchange.backend is _V2:
         own += exchange.service.v2_lines
     return b"%b%b%b\r\n" % (request.start, request.lines, own)
+
+
+def idempotency_key(exchange: "Exchange") -> bytes:
+    """The key of a flagged request: the client's, or one of this exchange alone.
+
+    An X-Request-Id of the client's is none: it may stand on all requests of a session, and then the second import would
+    be taken for the first.
+    """
+    passage = exchange.request.passage
+    if passage.key is not None:
+        return passage.key
+    if passage.request_id is None:
+        return exchange.request_id
+    seed = b"%b %r" % (exchange.request_id, exchange.started)
+    return blake2b(seed, digest_size=16).hexdigest().encode()
 
 
 def _missing_ids(exchange: "Exchange") -> bytes:

@@ -58,6 +58,7 @@ class Copy:
     request_id: bytes
     answered: Backend
     until: float
+    key: bytes
     body: bytes = b""
     answer: Seen | None = None
 
@@ -77,7 +78,7 @@ class Copy:
             lines.append(b"traceparent: 00-%b-%b-00" % (id_, id_[16:]))  # as legacy got it (W3C Trace Context)
         if self.answer is None:
             lines += [
-                b"Idempotency-Key: %b%b" % (KEY_PREFIX, passage.key or id_),
+                b"Idempotency-Key: %b%b" % (KEY_PREFIX, self.key),
                 b"Content-Length: %d" % len(self.body),
             ]
         return b"%b\r\n%b%b\r\n\r\n%b" % (request.start, gateway, b"\r\n".join(lines), self.body)

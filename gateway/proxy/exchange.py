@@ -27,7 +27,7 @@ from gateway.core.problems import problem
 from gateway.core.routes import Handling
 from gateway.proxy.admission import BY_ROUTE, admit
 from gateway.proxy.body import write_chunk
-from gateway.proxy.compose import frames_by_chunks, request_head, response_lines
+from gateway.proxy.compose import frames_by_chunks, idempotency_key, request_head, response_lines
 from gateway.proxy.inquiry import Verdict, inquire
 from gateway.proxy.reception import Received
 from gateway.proxy.record import record, record_error, record_v2_answer
@@ -92,8 +92,7 @@ class Exchange:
         self.client = client
         self.service = service = client.service
         self.request = request
-        self.method = request.method
-        self.minor = request.minor
+        self.method, self.minor = request.method, request.minor
         self.route = request.route
         self.framing = request.facts.framing
         self.request_id = request.passage.request_id or service.next_id()
@@ -312,7 +311,7 @@ class Exchange:
 
     async def _resolve(self, error: GatewayError) -> None:
         """v2 broke off before it answered: if it says that it never accepted the job, legacy may have it."""
-        verdict = await inquire(self.service.questions, self.request.passage.key or self.request_id)
+        verdict = await inquire(self.service.questions, idempotency_key(self))
         self.service.meters.events.add(f"inquiry-{verdict}", Backend.V2)
         if self.finished:
             return
@@ -354,6 +353,7 @@ class Exchange:
             close=client.closing,
             minor=self.minor,
             outcome=self._outcome or ("unknown" if unknown else None),
+            key=None if self.route.flag is None else idempotency_key(self),
         )
         client.transport.write(answer)
         self._finish()

@@ -20,6 +20,7 @@ from gateway.core.comparison import Seen, compare
 from gateway.core.decide import Backend, Decision
 from gateway.core.framing import Framing
 from gateway.core.shadowing import Outcome, Shadowing, has_copies, is_comparable, wants_dry_run
+from gateway.proxy.compose import idempotency_key
 from gateway.proxy.copies import AnswerCopy, Copy, seen_answer
 from gateway.proxy.question import Questions, Unanswered
 
@@ -121,7 +122,9 @@ class Shadows:
         service, route = self._service, exchange.route
         until = service.clock.now + service.config.shadow_seconds
         backend = exchange.backend or Backend.LEGACY
-        copy = Copy(route, exchange.request, exchange.request_id, backend, until, body, answer)
+        copy = Copy(
+            route, exchange.request, exchange.request_id, backend, until, idempotency_key(exchange), body, answer
+        )
         problem = problem or self._objection(copy)
         if problem is not None:
             service.meters.shadows.add(route.name, problem)

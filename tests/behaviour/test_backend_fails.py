@@ -75,6 +75,19 @@ async def test_v2_that_broke_off_and_never_accepted_the_job_leaves_it_to_legacy(
         assert running.service.meters.events.counts[("inquiry-never", "v2")] == 1
 
 
+async def test_a_request_id_that_stands_on_two_requests_is_not_their_key(tmp_path: Path) -> None:
+    legacy, v2 = Backend(), Backend(script=_dies_then_says(b"200", b"accepted"))
+    request = JOB.replace(b"Host: a\r\n", b"Host: a\r\nX-Request-Id: session-1\r\n")
+    async with legacy.running(), v2.running(), gateway(tmp_path, legacy, v2) as running:
+        told = [json.loads(answers(await running.send(request))[-1].body) for _ in range(2)]
+    jobs = [seen for seen in v2.seen if seen.values("x-request-id") == [b"session-1"]]
+    keys = [seen.values("idempotency-key")[0].decode() for seen in jobs]
+    assert [one["idempotency_key"] for one in told] == keys
+    assert len(set(keys)) == 2
+    asked = [seen.line for seen in v2.seen if seen not in jobs]
+    assert asked == [f"POST /jobs/disclaim?idempotency_key={key} HTTP/1.1".encode() for key in keys]
+
+
 @pytest.mark.parametrize(
     ("status", "said", "outcome"),
     [

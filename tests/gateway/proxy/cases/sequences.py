@@ -171,6 +171,13 @@ CASES = [
         has=(b"idempotency-key: mine",),
     ),
     Case(
+        "flagged-request-id",
+        "a request id may stand on many requests, and a key on one",
+        b'POST /flagged HTTP/1.1\r\nHost: a\r\nX-Request-Id: mine\r\nContent-Length: 15\r\n\r\n{"user_id":"u"}',
+        has=(b"x-request-id: mine", b"idempotency-key: "),
+        lacks=(b"idempotency-key: mine",),
+    ),
+    Case(
         "flagged-chunked",
         "the body decides",
         b"POST /flagged HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
