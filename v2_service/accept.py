@@ -24,6 +24,8 @@ STOPPABLE = ("accepted", "running")
 # The monolith reads plain JSON alone.
 PACKED = (".zip", ".gz")
 COHORT = re.compile(r"[\w.:-]{1,64}")
+# The keys of dry runs. A request that lost its X-Shadow on the way must not become an import.
+SHADOW_KEY = "shadow-"
 
 
 Conversations = list[dict[str, object]]
@@ -73,14 +75,9 @@ class Desk:
         """
         user = user_id(wanted.user_id)
         path, inline = self._source(wanted, user, name)
-        request = Request(
-            user_id=user,
-            storage_path=str(path) if path else None,
-            idempotency_key=None if wanted.idempotency_key is None else valid_key(wanted.idempotency_key),
-            cohort=wanted.cohort if wanted.cohort and COHORT.fullmatch(wanted.cohort) else None,
-            conversation_count=wanted.conversation_count,
-            message_count=wanted.message_count,
-        )
+        request = request_of(wanted, user, path)
+        if (request.idempotency_key or "").startswith(SHADOW_KEY):
+            raise KeyInvalid(f"Idempotency-Keys that begin with {SHADOW_KEY} are those of dry runs (X-Shadow: 1).")
         claim = await self._services.runs.claim(request)
         if claim.user_id != user:
             raise KeyReused("This Idempotency-Key was used for another user's import.")
@@ -159,6 +156,18 @@ class Desk:
             # The caller will hear of the failure and send again, perhaps with the same key: nothing was accepted.
             await self._services.runs.forget(claim.run_id)
             raise
+
+
+def request_of(wanted: Wanted, user: str, path: StoragePath | None) -> Request:
+    """What is claimed. Raises KeyInvalid."""
+    return Request(
+        user_id=user,
+        storage_path=str(path) if path else None,
+        idempotency_key=None if wanted.idempotency_key is None else valid_key(wanted.idempotency_key),
+        cohort=wanted.cohort if wanted.cohort and COHORT.fullmatch(wanted.cohort) else None,
+        conversation_count=wanted.conversation_count,
+        message_count=wanted.message_count,
+    )
 
 
 def valid_key(text: str) -> str:

@@ -18,7 +18,7 @@ from v2_service.access import ServiceKeys
 from v2_service.api import App, router
 from v2_service.bodies import BodyLimit
 from v2_service.deep_health import look_round
-from v2_service.errors import RequestRefused, ServiceFailed, SettingsInvalid
+from v2_service.errors import RequestRefused, ServiceFailed, SettingsInvalid, ShadowRefused
 from v2_service.health import Health, import_problems
 from v2_service.jobs.runtime import Jobs, running_jobs
 from v2_service.jobs.services import PIPELINE_VERSION, open_services
@@ -27,6 +27,7 @@ from v2_service.loop_lag import watch_lag
 from v2_service.operations import router as operations
 from v2_service.overview import router as overview
 from v2_service.settings import Settings
+from v2_service.shadow import ShadowDesk
 
 RETRY_LATER_SECONDS = "5"
 
@@ -41,10 +42,11 @@ def create_app(settings: Settings, leaving: Leaving | None = None) -> FastAPI:
         if broken:
             raise SettingsInvalid(f"processors that do not import: {broken}")
         async with open_services(settings) as services, running_jobs(services, leaving) as jobs:
-            app.state.v2 = App(services, Desk(services, jobs), _health(settings, jobs), jobs)
+            shadow = ShadowDesk(jobs.shadow_runs, jobs.shadow.costs, services, jobs)
+            app.state.v2 = App(services, Desk(services, jobs), shadow, _health(settings, jobs), jobs)
             beside = [
                 asyncio.create_task(look_round(services), name="v2-look-round"),
-                asyncio.create_task(watch_lag(services.metrics.loop_lag.set), name="v2-loop-lag"),
+                asyncio.create_task(watch_lag(services.process.loop_lag.set), name="v2-loop-lag"),
             ]
             try:
                 yield
@@ -95,4 +97,7 @@ async def _refused(_: Request, error: Exception) -> JSONResponse:
 async def _failed(_: Request, error: Exception) -> JSONResponse:
     """A dependency failed before anything was accepted: never a success, and worth another try."""
     assert isinstance(error, ServiceFailed)
-    return JSONResponse({"detail": error.sentence}, status_code=503, headers={"Retry-After": RETRY_LATER_SECONDS})
+    body = {"detail": error.sentence}
+    if isinstance(error, ShadowRefused):
+        body |= {"code": error.code, "bound": error.bound}
+    return JSONResponse(body, status_code=503, headers={"Retry-After": RETRY_LATER_SECONDS})

@@ -49,7 +49,7 @@ async def look_round(services: Services) -> None:
     """
     _, parts = await examine(services)
     for name, finding in parts.items():
-        services.metrics.dependency_up.labels(name).set(finding in WELL)
+        services.process.dependency_up.labels(name).set(finding in WELL)
         if finding not in WELL:
             say("a dependency is missing", {"dependency": name, "finding": finding}, logging.WARNING)
 

@@ -7,6 +7,7 @@ V2Error
 │   ├── StoragePathRefused   400
 │   ├── KeyInvalid           400
 │   ├── CursorInvalid        400
+│   ├── ShadowInvalid        400
 │   ├── UserUnknown          404
 │   ├── RunUnknown           404
 │   ├── KeyReused            409
@@ -24,6 +25,7 @@ V2Error
     ├── ModelUnavailable     no answer from the language model
     ├── EmbeddingsUnavailable
     ├── CallbackFailed       the web app did not take the news
+    ├── ShadowRefused        a dry run is kept out; `bound` says by what
     ├── BudgetSpent          nothing more may be paid, for this job or today
     └── ImportFailed         the pipeline's own verdict: nothing to import, no proof of the result
 """
@@ -114,6 +116,12 @@ class HandBackRefused(RequestRefused):
         self.code = reason
 
 
+class ShadowInvalid(RequestRefused):
+    """X-Shadow has a value that means nothing: neither an import nor a dry run is begun."""
+
+    code = "shadow_invalid"
+
+
 class BodyTooLarge(RequestRefused):
     code = "body_too_large"
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
@@ -171,6 +179,18 @@ class EmbeddingsUnavailable(ModelUnavailable):
 
 class CallbackFailed(ServiceFailed):
     code = "callback_failed"
+
+
+class ShadowRefused(ServiceFailed):
+    """A dry run is not let in. Nobody waits for one, so it is dropped; `bound` is what keeps it out."""
+
+    code = "shadow_refused"
+    transient = True
+
+    def __init__(self, bound: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.args = (bound, sentence)
+        self.bound = bound
 
 
 class BudgetSpent(ServiceFailed):

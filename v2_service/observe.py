@@ -20,31 +20,59 @@ RUN_BUCKETS = (5, 15, 60, 180, 600, 1800, 3600, 7200, 14400)
 QUIET = ("httpx", "httpx2", "httpcore", "anthropic", "botocore", "boto3", "urllib3", "dbos")
 
 
-class Metrics:
+class RunMetrics:
+    """What runs do. Those of dry runs have the same names behind another prefix, so that no sum holds both."""
+
+    def __init__(self, registry: CollectorRegistry, prefix: str) -> None:
+        self.accepted = Counter(f"{prefix}_runs_accepted", "Runs accepted, by kind.", ["kind"], registry=registry)
+        self.joined = Counter(
+            f"{prefix}_runs_joined", "Requests that were answered with a running run.", registry=registry
+        )
+        self.finished = Counter(f"{prefix}_runs_finished", "Runs that ended, by status.", ["status"], registry=registry)
+        self.running = Gauge(f"{prefix}_runs_running", "Runs that this process is working on.", registry=registry)
+        self.run_seconds = Histogram(
+            f"{prefix}_run_seconds",
+            "Seconds from acceptance to the end.",
+            ["status"],
+            buckets=RUN_BUCKETS,
+            registry=registry,
+        )
+        self.step_seconds = Histogram(
+            f"{prefix}_step_seconds", "Seconds a step took.", ["step"], buckets=STEP_BUCKETS, registry=registry
+        )
+        self.model_calls = Counter(
+            f"{prefix}_model_calls",
+            "Questions to the language model, by outcome.",
+            ["step", "outcome"],
+            registry=registry,
+        )
+        self.tokens = Counter(f"{prefix}_model_tokens", "Tokens paid for.", ["step", "direction"], registry=registry)
+        self.callbacks = Counter(
+            f"{prefix}_callbacks", "Completion callbacks, by outcome.", ["outcome"], registry=registry
+        )
+
+    def model_reply(self, step: str, reply: ModelReply) -> None:
+        """Count one answer that was paid for now (not one that was kept)."""
+        self.model_calls.labels(step, str(reply.outcome)).inc()
+        self.tokens.labels(step, "input").inc(reply.usage.input_tokens)
+        self.tokens.labels(step, "output").inc(reply.usage.output_tokens)
+
+
+class Metrics(RunMetrics):
     """All metrics of one process, on a registry of their own. Names end in their unit."""
 
     def __init__(self, build: str, version: str) -> None:
         registry = self.registry = CollectorRegistry()
+        super().__init__(registry, "v2")
+        self.shadow = RunMetrics(registry, "v2_shadow")
+        self.shadow_refused = Counter(
+            "v2_shadow_runs_refused", "Dry runs refused, by the bound that was reached.", ["bound"], registry=registry
+        )
         # process_cpu_seconds_total, process_resident_memory_bytes and their kin (S-67).
         ProcessCollector(registry=registry)
         self.loop_lag = Gauge(
             "v2_event_loop_lag_seconds", "Longest wait of the event loop in the last 15 s.", registry=registry
         )
-        self.accepted = Counter("v2_runs_accepted", "Runs accepted, by kind.", ["kind"], registry=registry)
-        self.joined = Counter("v2_runs_joined", "Requests that were answered with a running run.", registry=registry)
-        self.finished = Counter("v2_runs_finished", "Runs that ended, by status.", ["status"], registry=registry)
-        self.running = Gauge("v2_runs_running", "Runs that this process is working on.", registry=registry)
-        self.run_seconds = Histogram(
-            "v2_run_seconds", "Seconds from acceptance to the end.", ["status"], buckets=RUN_BUCKETS, registry=registry
-        )
-        self.step_seconds = Histogram(
-            "v2_step_seconds", "Seconds a step took.", ["step"], buckets=STEP_BUCKETS, registry=registry
-        )
-        self.model_calls = Counter(
-            "v2_model_calls", "Questions to the language model, by outcome.", ["step", "outcome"], registry=registry
-        )
-        self.tokens = Counter("v2_model_tokens", "Tokens paid for.", ["step", "direction"], registry=registry)
-        self.callbacks = Counter("v2_callbacks", "Completion callbacks, by outcome.", ["outcome"], registry=registry)
         self.model_limit = Gauge("v2_model_limit", "Model calls that may run at once now.", registry=registry)
         self.model_running = Gauge("v2_model_calls_running", "Model calls on their way.", registry=registry)
         self.model_waiting = Gauge("v2_model_calls_waiting", "Model calls that wait for a place.", registry=registry)
@@ -55,12 +83,6 @@ class Metrics:
             "v2_dependency_up", "Whether a dependency answered at the start.", ["dependency"], registry=registry
         )
         Info("v2_build", "Build and pipeline version.", registry=registry).info({"build": build, "version": version})
-
-    def model_reply(self, step: str, reply: ModelReply) -> None:
-        """Count one answer that was paid for now (not one that was kept)."""
-        self.model_calls.labels(step, str(reply.outcome)).inc()
-        self.tokens.labels(step, "input").inc(reply.usage.input_tokens)
-        self.tokens.labels(step, "output").inc(reply.usage.output_tokens)
 
 
 class JsonLines(logging.Formatter):

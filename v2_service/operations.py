@@ -32,7 +32,10 @@ async def erase_user(request: Request, user_id: UserId) -> dict[str, object]:
 
 @router.get("/admin/costs", responses=problems())
 async def costs(request: Request, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> dict[str, object]:
-    """The newest runs with their tokens and dollars, failures included; the last 31 days; a summary; the budgets."""
+    """The newest runs with their tokens and dollars, failures included; the last 31 days; a summary; the budgets.
+
+    `shadow` has the same of dry runs, which are in none of the other sums.
+    """
     app = app_of(request)
     settings = app.services.settings
     return {
@@ -40,6 +43,11 @@ async def costs(request: Request, limit: Annotated[int, Query(ge=1, le=500)] = 5
         "prices_as_of": settings.prices_as_of,
         "budget_per_job_usd": settings.budget_per_job or None,
         "budget_per_day_usd": settings.budget_per_day or None,
+        "shadow": {
+            **await app.shadow.costs.report(limit),
+            "runs_per_day": settings.shadow_runs_per_day,
+            "budget_per_day_usd": settings.shadow_budget_per_day,
+        },
     }
 
 

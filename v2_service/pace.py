@@ -24,7 +24,7 @@ class Pace:
     ceiling: int
     limit: float = field(init=False)
     resume_at: float = field(default=-math.inf, init=False)
-    _cut_at: float = field(default=-math.inf, init=False)
+    cut_at: float = field(default=-math.inf, init=False)
 
     def __post_init__(self) -> None:
         self.limit = float(self.ceiling)
@@ -43,9 +43,9 @@ class Pace:
         """A call that left at `started_at` was told to come back after so many seconds."""
         pause = DEFAULT_PAUSE_SECONDS if retry_after is None else min(retry_after, MAX_PAUSE_SECONDS)
         self.resume_at = max(self.resume_at, now + pause)
-        if started_at > self._cut_at:
+        if started_at > self.cut_at:
             self.limit = max(1.0, self.limit / 2)
-            self._cut_at = now
+            self.cut_at = now
 
 
 @dataclass(frozen=True, slots=True)

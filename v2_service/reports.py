@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from v2_service.adapters.costs import dollars
+from v2_service.adapters.costs import Costs, dollars
 from v2_service.contract import JsonObject, JsonValue
 from v2_service.errors import StoreRefused
 from v2_service.jobs.services import open_services
@@ -55,13 +55,19 @@ async def show_costs(settings: Settings, console: Console, newest: int) -> None:
     """Print the newest runs with their bills, and the days. Raises StoreUnavailable, StoreRefused."""
     async with open_services(settings) as services:
         report = await services.costs.report(newest)
-    runs = Table("started", "user", "status", "calls", "tokens in", "tokens out", "US$", title="Newest runs")
+        dry = await Costs(services.shadow_rest).report(newest)
+    _show_bills(console, report, "runs")
+    _show_bills(console, dry, "dry runs")
+
+
+def _show_bills(console: Console, report: JsonObject, what: str) -> None:
+    runs = Table("started", "user", "status", "calls", "tokens in", "tokens out", "US$", title=f"Newest {what}")
     for run in _rows(report["runs"]):
         numbers = (str(run[name]) for name in ("calls", "input_tokens", "output_tokens"))
         runs.add_row(
             str(run["created_at"])[:16], str(run["user"]), str(run["status"]), *numbers, _money(run["dollars"])
         )
-    days = Table("day (UTC)", "runs", "calls", "US$", title="Last 31 days")
+    days = Table("day (UTC)", what, "calls", "US$", title="Last 31 days")
     for day in _rows(report["days"]):
         days.add_row(str(day["day"]), str(day["runs"]), str(day["calls"]), _money(day["dollars"]))
     console.print(runs, days)
@@ -69,7 +75,7 @@ async def show_costs(settings: Settings, console: Console, newest: int) -> None:
     if isinstance(summary, dict):
         names = ("total_usd", "average_usd", "largest_usd")
         console.print(
-            f"{summary['runs']} runs: " + ", ".join(f"{name[:-4]} ${_money(summary[name])}" for name in names)
+            f"{summary['runs']} {what}: " + ", ".join(f"{name[:-4]} ${_money(summary[name])}" for name in names)
         )
 
 

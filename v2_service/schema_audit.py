@@ -50,6 +50,12 @@ def expected(dimensions: int) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
         "pipeline_replies": {**_each("request_hash step", TEXTS), "reply": ("jsonb",)},
         "pipeline_staged_chunks": {**_each("id run_id", UUIDS), **_each("content tier", TEXTS), **vector},
         "pipeline_batches": {**_each("id run_id", UUIDS), **_each("batch_id state", TEXTS)},
+        "pipeline_shadow_runs": {**_each("id user_id", UUIDS), **_each("fence progress", NUMBERS)},
+        "pipeline_shadow_profiles": {**_each("run_id", UUIDS), "profile": ("jsonb",)},
+        "pipeline_shadow_replies": {**_each("request_hash step", TEXTS), "reply": ("jsonb",)},
+        "pipeline_shadow_staged_chunks": {**_each("id run_id", UUIDS), **_each("content tier", TEXTS), **vector},
+        "pipeline_shadow_chunks": {**_each("id run_id", UUIDS), **_each("content chunk_tier", TEXTS), **vector},
+        "pipeline_shadow_costs": {**_each("step", TEXTS), "day": ("date",), "dollars": ("double precision",)},
         "pipeline_costs": {**_each("step", TEXTS), "day": ("date",), "dollars": ("double precision",)},
     }
 

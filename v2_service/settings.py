@@ -170,6 +170,20 @@ class Settings(BaseSettings):
     budget_per_day: float = Field(
         default=0.0, ge=0, description="US dollars that all imports together may spend on one day (UTC); 0 is no limit"
     )
+    shadow_runs_per_day: int = Field(
+        default=20, ge=0, description="dry runs accepted on one day (UTC), of all workers together; 0 lets none in"
+    )
+    shadow_budget_per_day: float = Field(
+        default=10.0,
+        gt=0,
+        description="US dollars that all dry runs together may spend on one day (UTC), apart from V2_BUDGET_PER_DAY",
+    )
+    shadow_at_once: int = Field(
+        default=1, ge=1, le=20, description="dry runs at once, of all workers together; more are refused, none waits"
+    )
+    shadow_days: float = Field(
+        default=7.0, gt=0, description="days after which ended dry runs are deleted, with all that they made"
+    )
     running_imports: int = Field(default=5, ge=1, le=100, description="imports that run at once; others wait")
     embedding_concurrency: int = Field(
         default=5, ge=1, le=50, description="embedding calls at once, for all imports of this process together"

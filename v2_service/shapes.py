@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any  # FastAPI's own type of described answers
+from typing import Annotated, Any, Literal  # FastAPI's own type of described answers
 
 from fastapi import Header, Path, Query
 from pydantic import BaseModel, Field
@@ -17,6 +17,7 @@ UserId = Annotated[str, Path(json_schema_extra=UUID_TEXT)]
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", json_schema_extra=KEY_FORM)]
 AskedKey = Annotated[str, Query(max_length=255, json_schema_extra=KEY_FORM)]
 Cohort = Annotated[str | None, Header(alias="X-Gateway-Cohort")]
+Shadow = Annotated[str | None, Header(alias="X-Shadow", json_schema_extra={"pattern": "^1$"})]
 # What the runs' table can hold; v1 takes negative counts too.
 Count = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 
@@ -26,6 +27,7 @@ class Problem(BaseModel):
 
     detail: str
     code: str | None = None
+    bound: str | None = Field(default=None, description="with the code shadow_refused: what keeps a dry run out")
 
 
 REASONS = {
@@ -34,7 +36,7 @@ REASONS = {
     404: "There is no such job or user",
     409: "The state of things forbids it; `code` says which",
     413: "The body is too large",
-    503: "Somebody that this needs is away; try again",
+    503: "Somebody that this needs is away, or with a `code` a bound is reached; try again",
 }
 
 
@@ -67,6 +69,12 @@ class ProcessFullAnswer(BaseModel):
     job_id: str
     version: str = "v2"
     pipeline: str = "v2"
+
+
+class ShadowAnswer(ProcessFullAnswer):
+    """The same of a dry run, whose job writes nothing that the user could see."""
+
+    shadow: Literal[True] = True
 
 
 class HandBackAnswer(BaseModel):

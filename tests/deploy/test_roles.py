@@ -21,7 +21,9 @@ from tests.v2_service.running import RunningService
 
 PAGE = REPOSITORY / "docs/deploy/supabase.md"
 MIGRATION = REPOSITORY / "v2_service/migrations/0090_roles.sql"
-V2_READS = {"pipeline_runs", "pipeline_replies", "pipeline_batches", "pipeline_staged_chunks"}
+V2_READS = {"pipeline_runs", "pipeline_replies", "pipeline_batches", "pipeline_staged_chunks"} | {
+    f"pipeline_shadow_{table}" for table in ("runs", "profiles", "replies", "staged_chunks")
+}
 STATUSES = {"import_status", "embedding_status", "embedding_progress", "memory_status", "progress_percent"}
 V2_COLUMNS = {"user_profiles": {"user_id", "full_pass_status", "soulprint_text", *STATUSES}}
 GATEWAY_COLUMNS = {
@@ -31,7 +33,9 @@ GATEWAY_COLUMNS = {
     "user_profiles": {"id", "user_id", "import_status", "total_chunks", "soulprint_generated_at", "soulprint_text"}
     | {"soulprint", "soul_md", "identity_md", "agents_md", "user_md"},
 }
-INNER = {"v2_fenced", "v2_charge", "v2_generation", "v2_settled"}
+INNER = {"v2_fenced", "v2_charge", "v2_generation", "v2_settled"} | {
+    f"v2_shadow_{name}" for name in ("fenced", "charge", "empty", "erase")
+}
 STORAGE = {
     ("storage.buckets", "SELECT"),
     *(("storage.objects", one) for one in ("SELECT", "INSERT", "UPDATE", "DELETE")),

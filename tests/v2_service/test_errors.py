@@ -14,8 +14,11 @@ from v2_service.errors import (
     ModelUnavailable,
     RequestRefused,
     ServiceFailed,
+    ShadowRefused,
     V2Error,
 )
+
+CODED = (BudgetSpent, HandBackRefused, ImportFailed, ShadowRefused)
 
 
 def every(kind: type[V2Error]) -> list[type[V2Error]]:
@@ -25,7 +28,7 @@ def every(kind: type[V2Error]) -> list[type[V2Error]]:
 @pytest.mark.parametrize("kind", every(V2Error))
 def test_errors_are_drawn_in_the_tree_and_survive_pickling(kind: type[V2Error]) -> None:
     assert kind.__name__ in (errors.__doc__ or "")
-    made = kind("code", "sentence") if kind in (BudgetSpent, HandBackRefused, ImportFailed) else kind("sentence")  # type: ignore[call-arg]  # two shapes
+    made = kind("code", "sentence") if kind in CODED else kind("sentence")  # type: ignore[call-arg]  # two shapes
     copy = pickle.loads(pickle.dumps(made))
     assert (type(copy), copy.sentence, copy.code) == (kind, "sentence", made.code)
 

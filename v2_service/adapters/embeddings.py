@@ -46,7 +46,8 @@ def new_runtime(settings: Settings) -> BedrockRuntime:
             connect_timeout=CONNECT_SECONDS,
             read_timeout=settings.model_timeout_seconds,
             retries={"max_attempts": settings.model_retries + 1, "mode": "standard"},
-            max_pool_connections=settings.embedding_concurrency,
+            # One more for dry runs.
+            max_pool_connections=settings.embedding_concurrency + 1,
         ),
     )
     return client

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import anthropic
@@ -26,6 +27,19 @@ else:
     HttpClient = anthropic.DefaultAsyncHttpxClient
 
 THROTTLED = (429, 529)
+# So long after the model last throttled, nothing but imports asks it.
+CALM_SECONDS = 120.0
+_behind: ContextVar[bool] = ContextVar("behind_imports", default=False)
+
+
+@contextmanager
+def behind_imports() -> Iterator[None]:
+    """Calls of the block take a slot only when no other call waits for one."""
+    token = _behind.set(True)
+    try:
+        yield
+    finally:
+        _behind.reset(token)
 
 
 class Limiter:
@@ -47,6 +61,7 @@ class Limiter:
         self._clock = clock
         self._running = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._behind: deque[asyncio.Future[None]] = deque()
         self._alarm: asyncio.TimerHandle | None = None
         metrics.model_limit.set(pace.limit)
 
@@ -63,7 +78,8 @@ class Limiter:
 
     async def _enter(self) -> None:
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
+        line = self._behind if _behind.get() else self._waiting
+        line.append(place)
         self._admit()
         try:
             await place
@@ -71,19 +87,29 @@ class Limiter:
             if place.done() and not place.cancelled():
                 self._running -= 1
             else:
-                self._waiting.remove(place)
+                line.remove(place)
             self._admit()
             raise
 
     def _admit(self) -> None:
         """Let in as many as may; set the alarm when a pause is all that keeps the others out."""
         places = self._places()
-        while self._waiting and self._running < places and not self._paused():
+        while (line := self._waiting or self._behind) and self._running < places and not self._paused():
             self._running += 1
-            self._waiting.popleft().set_result(None)
+            line.popleft().set_result(None)
             places = self._places()
         self._metrics.model_running.set(self._running)
-        self._metrics.model_waiting.set(len(self._waiting))
+        self._metrics.model_waiting.set(len(self._waiting) + len(self._behind))
+
+    def pressure(self) -> str | None:
+        """What keeps the model from being asked for more than imports: memory, throttling, a line; None if nothing."""
+        room = self._memory.room(self._free(), self._running) if self._memory else None
+        if room is not None and room <= self._running:
+            return "memory"
+        now = self._clock()
+        if self.pace.resume_at > now or self.pace.cut_at > now - CALM_SECONDS:
+            return "model_throttled"
+        return "model_busy" if self._waiting else None
 
     def _places(self) -> int:
         room = self._memory.room(self._free(), self._running) if self._memory else None

@@ -235,6 +235,10 @@ class Runs:
         moved = await self._rest.call("v2_mark_callback", {"p_run": run_id, "p_from": before, "p_to": after})
         return moved is True
 
+    async def written(self, lease: Lease, columns: str) -> JsonObject:
+        """Some columns of the profile that the run writes, as they stand."""
+        return await self.profile(lease.user_id, columns)
+
     async def profile(self, user_id: str, columns: str) -> JsonObject:
         """Some columns of the user's profile as they stand."""
         rows = await self._rest.select("user_profiles", {"user_id": f"eq.{user_id}", "select": columns})

@@ -31,7 +31,7 @@ async def evidence(session: Session, *, full: bool, results: dict[str, JsonObjec
     """What the stores hold now, beside what the steps say they made."""
     services, lease = session.services, session.lease
     stored = await services.chunks.proof(lease.run_id)
-    row = await services.runs.profile(lease.user_id, f"soulprint_text,{','.join(STATUSES)}")
+    row = await services.runs.written(lease, f"soulprint_text,{','.join(STATUSES)}")
     written = results["save_sections" if full else "quick_pass"]["soulprint_text"]
     saved = row.get("soulprint_text") == storable(str(written)) and all(row[name] == PROVEN[name] for name in STATUSES)
     memory = results.get("memory", {})

@@ -23,6 +23,7 @@ from v2_service.jobs.batch_reading import settle_abandoned
 from v2_service.jobs.hand_back import hand_back
 from v2_service.jobs.services import PIPELINE_VERSION, Services
 from v2_service.jobs.session import Gate
+from v2_service.jobs.shadow import shadow_of
 from v2_service.jobs.workflow import execute
 from v2_service.leaving import Leaving
 from v2_service.observe import say
@@ -31,6 +32,8 @@ QUEUE = "v2-imports"
 # Hand-backs wait for nobody's import.
 HAND_BACK_QUEUE = "v2-hand-backs"
 HAND_BACKS_AT_ONCE = 10
+# Dry runs take no import's place.
+SHADOW_QUEUE = "v2-shadows"
 POLL_SECONDS = 0.1
 RUNNING = "PENDING"
 ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
@@ -54,6 +57,7 @@ class Jobs(Gate):
 
     def __init__(self, services: Services, leaving: Leaving | None = None) -> None:
         self.services = services
+        self.shadow, self.shadow_runs = shadow_of(services)
         self.launched = False
         self.leaving = leaving or Leaving(services.settings.shutdown_seconds)
         self._working: set[asyncio.Task[object]] = set()
@@ -69,6 +73,12 @@ class Jobs(Gate):
         names = [workflow_name(run_id, number) for number in range(MAX_WORKFLOWS)]
         if not await self._started(QUEUE, import_workflow, run_id, names, silent=silent):
             await self.services.runs.stop(run_id, "failed", "The import did not finish after several attempts.")
+
+    async def submit_shadow(self, run_id: str, *, silent: bool = False) -> None:
+        """As `submit`, for a dry run."""
+        names = [workflow_name(run_id, number) for number in range(MAX_WORKFLOWS)]
+        if not await self._started(SHADOW_QUEUE, shadow_workflow, run_id, names, silent=silent):
+            await self.shadow_runs.stop(run_id, "failed", "The dry run did not finish after several attempts.")
 
     async def submit_hand_back(self, run_id: str, *, silent: bool = False) -> None:
         """Make sure that a run that is handing_back is given to the monolith; again changes nothing."""
@@ -130,13 +140,17 @@ class Jobs(Gate):
 
     async def adopt_silent_runs(self) -> int:
         """Submit active runs that nobody has worked on for a lease: accepted but never handed over, or orphaned."""
-        silent = await self.services.runs.silent(self.services.now())
+        now = self.services.now()
+        silent = await self.services.runs.silent(now)
         for run_id, status in silent:
             if status == "handing_back":
                 await self.submit_hand_back(run_id, silent=True)
             else:
                 await self.submit(run_id, silent=True)
-        return len(silent)
+        dry = await self.shadow_runs.silent(now)
+        for run_id, _ in dry:
+            await self.submit_shadow(run_id, silent=True)
+        return len(silent) + len(dry)
 
     async def watch(self) -> None:
         """Adopt silent runs and clear away what is over, now and once per lease, for as long as the process runs."""
@@ -184,6 +198,7 @@ class Jobs(Gate):
         moment = self.services.now() - kept
         before = moment.isoformat()
         await self.services.runs.clear_ended(moment)
+        await self.shadow_runs.clear_ended(self.services.now() - timedelta(days=self.services.settings.shadow_days))
         ended = await DBOS.list_workflows_async(
             status=list(ENDED), completed_before=before, limit=CLEARED_AT_ONCE, load_input=False, load_output=False
         )
@@ -192,10 +207,10 @@ class Jobs(Gate):
         await asyncio.to_thread(_delete_old, self.services.spooled("x").parent, SPOOLED.total_seconds())
         return len(ended)
 
-    async def work(self, run_id: str) -> str:
-        """Body of an import's workflow."""
-        with self._working_on(run_id), self.services.metrics.running.track_inprogress():
-            return await execute(self.services, self, run_id)
+    async def work(self, services: Services, run_id: str) -> str:
+        """Body of an import's workflow, and with the services of a dry run of that one's."""
+        with self._working_on(run_id), services.metrics.running.track_inprogress():
+            return await execute(services, self, run_id)
 
     async def give_back(self, run_id: str) -> str:
         """Body of a hand-back's workflow."""
@@ -273,7 +288,14 @@ def _delete_old(folder: Path, seconds: float) -> None:
 async def import_workflow(run_id: str) -> str:
     """One run, from taking it to telling the web app. Returns how this execution ended."""
     assert _active is not None
-    return await _active.work(run_id)
+    return await _active.work(_active.services, run_id)
+
+
+@DBOS.workflow(name="v2_shadow")
+async def shadow_workflow(run_id: str) -> str:
+    """One dry run: the steps of an import, over the shadow area. Returns how this execution ended."""
+    assert _active is not None
+    return await _active.work(_active.shadow, run_id)
 
 
 @DBOS.workflow(name="v2_hand_back")
@@ -309,18 +331,14 @@ async def running_jobs(
     jobs = _active = Jobs(services, leaving)
     DBOS(config=config)
     DBOS.launch()
-    await DBOS.register_queue_async(
-        QUEUE,
-        worker_concurrency=settings.running_imports,
-        polling_interval_sec=POLL_SECONDS,
-        on_conflict="always_update",
-    )
-    await DBOS.register_queue_async(
-        HAND_BACK_QUEUE,
-        worker_concurrency=HAND_BACKS_AT_ONCE,
-        polling_interval_sec=POLL_SECONDS,
-        on_conflict="always_update",
-    )
+    for queue, at_once in (
+        (QUEUE, settings.running_imports),
+        (HAND_BACK_QUEUE, HAND_BACKS_AT_ONCE),
+        (SHADOW_QUEUE, settings.shadow_at_once),
+    ):
+        await DBOS.register_queue_async(
+            queue, worker_concurrency=at_once, polling_interval_sec=POLL_SECONDS, on_conflict="always_update"
+        )
     # The first request would otherwise pay for the first use of the checkpoint store.
     await DBOS.get_workflow_status_async("none")
     jobs.launched = True

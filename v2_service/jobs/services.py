@@ -12,17 +12,18 @@ from v2_service.adapters.chunks import Chunks
 from v2_service.adapters.costs import Costs
 from v2_service.adapters.embeddings import BedrockEmbeddings, new_runtime
 from v2_service.adapters.hand_backs import HandBacks
-from v2_service.adapters.limiter import new_limiter
+from v2_service.adapters.limiter import Limiter, new_limiter
 from v2_service.adapters.models_batches import MessageBatches
 from v2_service.adapters.models_bedrock import new_batches, new_models
 from v2_service.adapters.monolith import Monolith
 from v2_service.adapters.runs import Runs
+from v2_service.adapters.shadow import ShadowRest
 from v2_service.adapters.storage import Storage
 from v2_service.adapters.submissions import Submissions
 from v2_service.adapters.supabase import Rest, new_client
 from v2_service.adapters.web_app import WebApp, new_web_client
 from v2_service.contract import Embeddings, Notifier, Provider
-from v2_service.observe import Metrics
+from v2_service.observe import Metrics, RunMetrics
 from v2_service.settings import Settings
 
 # Names the order and meaning of the steps. A change gives unfinished runs a fresh start under the new order, with their
@@ -49,9 +50,13 @@ class Services:
     notifier: Notifier
     hand_backs: HandBacks
     monolith: Monolith
-    metrics: Metrics
+    metrics: RunMetrics
+    process: Metrics
+    limiter: Limiter
     submissions: Submissions
     batches: MessageBatches | None
+    shadow_rest: ShadowRest
+    shadow_embeddings: Embeddings
     now: Callable[[], datetime] = utc_now
 
     def spooled(self, run_id: str) -> Path:
@@ -66,10 +71,15 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         supabase = await stack.enter_async_context(new_client(settings))
         web = await stack.enter_async_context(new_web_client())
         metrics = Metrics(settings.build, PIPELINE_VERSION)
-        models = new_models(settings, new_limiter(settings, metrics))
+        limiter = new_limiter(settings, metrics)
+        models = new_models(settings, limiter)
         stack.push_async_callback(models.close)
-        embeddings = BedrockEmbeddings(new_runtime(settings), settings.embedding_model, settings.embedding_concurrency)
+        runtime = new_runtime(settings)
+        embeddings = BedrockEmbeddings(runtime, settings.embedding_model, settings.embedding_concurrency)
         stack.callback(embeddings.close)
+        # One thread of its own: imports never wait for it.
+        shadow_embeddings = BedrockEmbeddings(runtime, settings.embedding_model, 1)
+        stack.callback(shadow_embeddings.close)
         rest = Rest(supabase)
         yield Services(
             settings=settings,
@@ -84,6 +94,10 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             hand_backs=HandBacks(rest, settings),
             monolith=Monolith(web, settings),
             metrics=metrics,
+            process=metrics,
+            limiter=limiter,
             submissions=Submissions(rest),
             batches=new_batches(models),
+            shadow_rest=ShadowRest(supabase),
+            shadow_embeddings=shadow_embeddings,
         )

@@ -21,7 +21,7 @@ from v2_service.jobs.budget import Budget, Budgeted
 from v2_service.jobs.profile import Phase
 from v2_service.jobs.services import Services
 from v2_service.jobs.sources import ExportSource, Source, StagedSource
-from v2_service.observe import Metrics, say
+from v2_service.observe import RunMetrics, say
 from v2_service.paths import StoragePath
 from v2_service.prices import prices
 from v2_service.processors import Step, label_of, progress_within
@@ -41,7 +41,7 @@ class Gate(Protocol):
 class Measured:
     """`contract.Models` that counts what is paid for now."""
 
-    def __init__(self, models: Models, metrics: Metrics) -> None:
+    def __init__(self, models: Models, metrics: RunMetrics) -> None:
         self._models = models
         self._metrics = metrics
 

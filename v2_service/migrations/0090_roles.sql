@@ -29,13 +29,18 @@ begin
     for signature in
         select p.oid::regprocedure from pg_proc p join pg_namespace n on n.oid = p.pronamespace
         where n.nspname = 'public' and starts_with(p.proname, 'v2_')
-            and p.proname not in ('v2_fenced', 'v2_charge', 'v2_generation', 'v2_settled')
+            and p.proname not in (
+                'v2_fenced', 'v2_charge', 'v2_generation', 'v2_settled', 'v2_shadow_fenced', 'v2_shadow_charge',
+                'v2_shadow_empty', 'v2_shadow_erase'
+            )
     loop
         execute format('grant execute on function %s to banyan_v2', signature);
     end loop;
 end
 $$;
-grant select on public.pipeline_runs, public.pipeline_replies, public.pipeline_batches, public.pipeline_staged_chunks
+grant select on public.pipeline_runs, public.pipeline_replies, public.pipeline_batches, public.pipeline_staged_chunks,
+    public.pipeline_shadow_runs, public.pipeline_shadow_replies, public.pipeline_shadow_staged_chunks,
+    public.pipeline_shadow_profiles
     to banyan_v2;
 grant select (
     user_id, import_status, embedding_status, embedding_progress, memory_status, progress_percent, full_pass_status,
@@ -73,6 +78,8 @@ begin
         select * from (values
             ('pipeline_runs', 'banyan_v2'), ('pipeline_replies', 'banyan_v2'), ('pipeline_batches', 'banyan_v2'),
             ('pipeline_staged_chunks', 'banyan_v2'), ('user_profiles', 'banyan_v2'),
+            ('pipeline_shadow_runs', 'banyan_v2'), ('pipeline_shadow_replies', 'banyan_v2'),
+            ('pipeline_shadow_staged_chunks', 'banyan_v2'), ('pipeline_shadow_profiles', 'banyan_v2'),
             ('pipeline_runs', 'banyan_gateway'), ('processing_jobs', 'banyan_gateway'),
             ('conversation_chunks', 'banyan_gateway'), ('user_profiles', 'banyan_gateway')
         ) as wanted (tabled, reader)

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from tests.v2_service.adapters.test_models_anthropic import REQUEST, message
-from v2_service.adapters.limiter import Limiter, PacedHttp, retry_after
+from v2_service.adapters.limiter import CALM_SECONDS, Limiter, PacedHttp, behind_imports, retry_after
 from v2_service.adapters.models_anthropic import AnthropicModels
 from v2_service.contract import Outcome
 from v2_service.observe import Metrics
@@ -116,3 +116,55 @@ def test_the_time_to_come_back_is_read_in_both_forms() -> None:
     assert retry_after({"retry-after": "9"}) == 9
     assert retry_after({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}) is None
     assert retry_after({}) is None
+
+
+async def test_a_call_of_a_dry_run_takes_a_place_only_when_no_import_waits_for_one() -> None:
+    door = limiter(1)
+    entered: list[str] = []
+
+    async def call(name: str) -> None:
+        async with door.slot():
+            entered.append(name)
+            await asyncio.sleep(0)
+
+    async def dry(name: str) -> None:
+        with behind_imports():
+            await call(name)
+
+    await asyncio.gather(dry("dry 1"), dry("dry 2"), call("import 1"), dry("dry 3"), call("import 2"))
+    # The first dry call had its place before anybody came: an import waits for one call, and for no other.
+    assert entered == ["dry 1", "import 1", "import 2", "dry 2", "dry 3"]
+
+
+async def test_a_cancelled_call_of_a_dry_run_leaves_the_line() -> None:
+    door = limiter(1)
+
+    async def dry() -> None:
+        with behind_imports():
+            async with door.slot():
+                raise AssertionError("it must not get in")
+
+    async with door.slot():
+        waiting = asyncio.create_task(dry())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+    async with door.slot():
+        assert door._running == 1
+
+
+async def test_the_door_tells_what_presses_on_it() -> None:
+    now = [1000.0]
+    door = limiter(1, clock=lambda: now[0])
+    assert door.pressure() is None
+    async with door.slot():
+        waiting = asyncio.create_task(door._enter())
+        await asyncio.sleep(0)
+        assert door.pressure() == "model_busy"
+    await waiting
+    door.pace.throttled(999.0, 1000.0, 1.0)
+    assert door.pressure() == "model_throttled"
+    now[0] += CALM_SECONDS
+    assert door.pressure() is None
+    full = limiter(2, memory=MemoryRule(100 * MIB, 10 * MIB), free=lambda: 105 * MIB)
+    assert full.pressure() == "memory"
