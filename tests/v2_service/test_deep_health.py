@@ -61,7 +61,7 @@ async def test_targets_that_are_not_there_are_told_at_the_start(
         await look_round(services)
     told = {record.__dict__["fields"]["dependency"] for record in caplog.records if record.levelname == "WARNING"}
     assert told == {"embeddings", "web_app", "monolith"}
-    values = {name: services.metrics.dependency_up.labels(name)._value.get() for name in ("database", "web_app")}
+    values = {name: services.process.dependency_up.labels(name)._value.get() for name in ("database", "web_app")}
     assert values == {"database": 1, "web_app": 0}
 
 
