@@ -19,6 +19,7 @@ from flags.pinning import read_suspended
 from flags.stage import read_stage
 
 _PERCENTAGE = re.compile(r"\+?0*([0-9]{1,3})", re.ASCII)
+_NUMBER = re.compile(r"\+?[0-9]+", re.ASCII)
 _ENGINE_READS_DIFFERENTLY = re.compile(r'["\\\x1c-\x1f]')
 """Characters that Unleash's engine reads in its own way: quotes and escapes inside its rules, odd white space."""
 
@@ -144,6 +145,8 @@ def _rollout(
         draft.warnings.append(
             f"strategy {name}: percentage {text} is not a whole number from 0 to 100: off for everybody"
         )
+        if raw is not None and _NUMBER.fullmatch(raw):
+            draft.uncompiled.append("a percentage is more than 100, which silences the other strategies too")
         return
     rollout = Strategy(Kind.ROLLOUT, group_id=group_id, percentage=percentage, only=only, never=never)
     draft.strategies.append(rollout)

@@ -3,7 +3,8 @@
 import pytest
 
 from flags.compile import compile_document, parse_percentage
-from flags.document import Document
+from flags.document import Document, read_document
+from flags.engine import YggdrasilEngine
 from flags.errors import EngineUnavailableError
 from flags.evaluate import evaluate
 from flags.model import Kind
@@ -46,6 +47,17 @@ def test_a_broken_percentage_does_not_silence_another_strategy() -> None:
     item = compiled_feature(rollout("10.5"), strategy("userWithId", {"userIds": "user-1"}))
     assert evaluate(item, "user-1").enabled
     assert not evaluate(item, "user-2").enabled
+
+
+@pytest.mark.parametrize("raw", ["101", "+256", "0101", "18446744073709551615", "18446744073709551616", "-1", "abc"])
+@pytest.mark.parametrize("name", ["flexibleRollout", "gradualRolloutUserId"])
+def test_a_percentage_beyond_all_does_to_other_strategies_what_unleash_does(raw: str, name: str) -> None:
+    parameters = {"rollout": raw, "percentage": raw, "groupId": GROUP, "stickiness": "userId"}
+    text = document(feature(strategy(name, parameters), rollout("100")))
+    snapshot = compile_document(text, source="test", engine=YggdrasilEngine)
+    engine = YggdrasilEngine(read_document(text))
+    assert evaluate(snapshot.features[GROUP], "user-1").enabled is engine.is_enabled(GROUP, "user-1")
+    assert "is not a whole number from 0 to 100" in snapshot.warnings[0]
 
 
 def test_0_is_nobody_and_100_is_everybody() -> None:
