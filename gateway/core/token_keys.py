@@ -16,7 +16,7 @@ from gateway.core.token_rules import SECRET_ALGORITHM
 MAX_KEYS: Final = 16
 MIN_RSA_BITS: Final = 2048
 """RFC 7518 section 3.3."""
-_ALGORITHM_OF: Final[Mapping[tuple[object, object], str]] = {("EC", "P-256"): "ES256", ("RSA", None): "RS256"}
+_FORM_OF: Final[Mapping[str, tuple[object, object]]] = {"ES256": ("EC", "P-256"), "RS256": ("RSA", None)}
 
 
 class TokenKeysError(ValueError):
@@ -55,7 +55,8 @@ def _read(row: dict[str, object]) -> TokenKey | None:
     if "d" in row or "k" in row:
         raise TokenKeysError("the key set holds a private key or a secret, which must not be here")
     kind = row.get("kty")
-    algorithm = _ALGORITHM_OF.get((kind, row.get("crv") if kind == "EC" else None)) if isinstance(kind, str) else None
+    form = kind, row.get("crv") if kind == "EC" else None
+    algorithm = next((name for name, known in _FORM_OF.items() if known == form), None)
     uses = row.get("key_ops", ["verify"])
     fits = row.get("alg", algorithm) == algorithm and row.get("use", "sig") == "sig"
     if algorithm is None or not fits or not isinstance(uses, list) or "verify" not in uses:

@@ -25,6 +25,7 @@ def test_each_key_has_one_algorithm_by_its_kind() -> None:
         {"alg": "HS256"},
         {"alg": "none"},
         {"crv": "P-384"},
+        {"crv": ["P-256"]},
         {"kty": "OKP"},
         {"kty": ["EC"]},
         {"kty": None},
