@@ -6,6 +6,8 @@ from flags.model import CompiledFeature, Evaluation, Kind, Rule
 # Looking a member up in its enum costs as much as the hash; these are asked for on each request.
 _ROLLOUT, _EVERYBODY = Kind.ROLLOUT, Kind.EVERYBODY
 _ROLLOUT_IN, _ROLLOUT_OUT = Rule.ROLLOUT_IN, Rule.ROLLOUT_OUT
+# A named tuple's own constructor is a Python function: twice the price of the tuple.
+_new = tuple.__new__
 
 
 def evaluate(feature: CompiledFeature, user_id: str) -> Evaluation:
@@ -32,7 +34,7 @@ def evaluate(feature: CompiledFeature, user_id: str) -> Evaluation:
         elif strategy.kind is _ROLLOUT:
             own = lead_bucket if strategy is lead else bucket(strategy.group_id, user_id)
             if own is not None and own <= strategy.percentage:
-                return Evaluation(True, _ROLLOUT_IN, own, strategy.percentage)
+                return _new(Evaluation, (True, _ROLLOUT_IN, own, strategy.percentage))
         elif strategy.kind is _EVERYBODY:
             return Evaluation(True, Rule.EVERYBODY, lead_bucket, lead_percentage)
         elif user_id in strategy.users:
@@ -40,7 +42,7 @@ def evaluate(feature: CompiledFeature, user_id: str) -> Evaluation:
     if denied:
         return Evaluation(False, Rule.DENIED, lead_bucket, lead_percentage)
     rule = Rule.NO_STRATEGY if lead is None else _ROLLOUT_OUT
-    return Evaluation(False, rule, lead_bucket, lead_percentage)
+    return _new(Evaluation, (False, rule, lead_bucket, lead_percentage))
 
 
 def _ask_engine(feature: CompiledFeature, user_id: str, lead_bucket: int | None, percentage: int | None) -> Evaluation:
