@@ -74,7 +74,7 @@ class UnleashStore:
             self._expect(flag, self._admin.exchange("PUT", f"{strategies}/{strategy['id']}", _writable(changed)))
             now, key = self._only_rollout(flag, strategies)
             if _parameters(now).get(key) != str(percentage):
-                raise ChangeRefusedError(f"flag {flag!r} was changed by somebody else at the same moment; look again")
+                raise _overtaken(flag)
         finally:
             self._client.close()
             self._admin.close()
@@ -89,6 +89,9 @@ class UnleashStore:
             strategy, _ = self._only_rollout(flag, strategies)
             changed = {**strategy, "variants": stage_variants(flag, strategy, stage)}
             self._expect(flag, self._admin.exchange("PUT", f"{strategies}/{strategy['id']}", _writable(changed)))
+            now, _ = self._only_rollout(flag, strategies)
+            if read_stage([now]) != stage:
+                raise _overtaken(flag)
         finally:
             self._client.close()
             self._admin.close()
@@ -125,6 +128,10 @@ class UnleashStore:
             return json.loads(answer.body)
         except ValueError as error:
             raise StoreFailedError("Unleash did not answer in JSON") from error
+
+
+def _overtaken(flag: str) -> ChangeRefusedError:
+    return ChangeRefusedError(f"flag {flag!r} was changed by somebody else at the same moment; look again")
 
 
 def _writable(strategy: dict[str, object]) -> dict[str, object]:

@@ -1,14 +1,18 @@
 """`rollout` commands that change something, and `drill`, which changes nothing. Counterpart: `gateway.ops.controls`."""
 
-from typing import Annotated
+import asyncio
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gateway.core.stages import Stage
-from gateway.ops.reports import ChangeReport
+from gateway.ops.reports import ChangeReport, DrillReport
 from gateway.ops.rollback import Mode
-from gateway.ops.session import AsJson, Exit, session, show, told
+from gateway.ops.session import AsJson, Exit, Session, flag_names, session, show, told
 from gateway.ops.tables import change_text, drill_table, rollback_table
+
+if TYPE_CHECKING:
+    from gateway.ops.remote import RemoteControls
 
 commands = typer.Typer()
 
@@ -18,7 +22,7 @@ Why = Annotated[str, typer.Option("--why", help="Why; goes into the journal.")]
 @commands.command("set")
 def set_percentage(
     context: typer.Context,
-    flag: Annotated[str, typer.Argument(help="The flag's name.")],
+    flag: Annotated[str, typer.Argument(help="The flag's name.", autocompletion=flag_names)],
     percent: Annotated[int, typer.Argument(help="Share of users on v2, 0 to 100.")],
     why: Why = "",
     expect: Annotated[
@@ -90,20 +94,43 @@ def rollback(
 def drill(
     context: typer.Context,
     flag: Annotated[str | None, typer.Option("--flag", help="The flag to write again. [env: ROLLOUT_FLAG]")] = None,
+    replicas: Annotated[
+        list[str] | None,
+        typer.Option("--replica", help="Ops API of another gateway with the same flags and token; may be repeated."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Time a rollback without making one: how long until every worker has a change in force. Needs --ops."""
+    """Time a rollback without making one: how long until every worker has a change in force. Needs --ops.
+
+    Other gateways that follow the same flags are waited for too, if they are named.
+    """
     from gateway.ops.remote import RemoteControls
 
     opened = session(context)
     if not isinstance(opened.controls, RemoteControls):
         typer.echo("Error: only a running gateway knows its workers: give its ops API with --ops", err=True)
         raise typer.Exit(Exit.USAGE)
+    name, who = flag or opened.settings.flag, opened.settings.who
     with told(as_json=as_json):
-        report = opened.controls.drill(flag or opened.settings.flag, who=opened.settings.who, why="drill")
+        if replicas:
+            report = _drill_all(context, opened, opened.controls, replicas, name)
+        else:
+            report = opened.controls.drill(name, who=who, why="drill")
     show(report, [drill_table(report)], as_json=as_json)
     if not report.complete:
         raise typer.Exit(Exit.REFUSED)
+
+
+def _drill_all(
+    context: typer.Context, opened: Session, first: "RemoteControls", others: list[str], flag: str
+) -> DrillReport:
+    from gateway.ops.drill import drill
+    from gateway.ops.remote import RemoteControls
+    from gateway.ops.replicas import Replicas
+
+    token = opened.settings.token.get_secret_value() if opened.settings.token else None
+    gateways = [first, *(context.with_resource(RemoteControls(url, token)) for url in others)]
+    return asyncio.run(drill(Replicas(gateways), first, flag, who=opened.settings.who, why="drill", same_clock=False))
 
 
 @commands.command()

@@ -1,13 +1,14 @@
 """Times a rollback without making one: the flag is written again as it is, under a new generation, and every worker is
-asked when it had that generation in force. Counterpart: `rollout drill`.
+asked when it had that generation in force. Counterparts: `rollout drill`, and `replicas` for several gateways.
 """
 
 import asyncio
 import time
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 from flags.errors import ChangeRefusedError, NoPercentageError, UnknownFlagError
 from gateway.ops.controls import Controls
-from gateway.ops.fleet_port import FleetPort
 from gateway.ops.reports import DrillReport, DrillWorker
 
 PATIENCE = 10.0
@@ -16,8 +17,22 @@ PATIENCE = 10.0
 LOOK_INTERVAL = 0.05
 
 
-async def drill(fleet: FleetPort, controls: Controls, flag: str, *, who: str, why: str) -> DrillReport:
-    """Write the flag's own percentage again and wait for all workers. Raises a flags.errors.FlagsError."""
+class Workers(Protocol):
+    """Whoever knows what workers have in force."""
+
+    async def snapshots(self) -> list[dict[str, object]]:
+        """One JSON object per worker. `gateway` says which one's it is, where there are several."""
+        ...
+
+
+async def drill(
+    fleet: Workers, controls: Controls, flag: str, *, who: str, why: str, same_clock: bool = True
+) -> DrillReport:
+    """Write the flag's own percentage again and wait for all workers. Raises a flags.errors.FlagsError.
+
+    Workers on other machines have other clocks: without `same_clock` their times are those at which they were seen to
+    have it, which is too long by one look.
+    """
     status = await asyncio.to_thread(controls.status)
     found = next((item for item in status.flags if item.name == flag), None)
     if found is None:
@@ -31,39 +46,50 @@ async def drill(fleet: FleetPort, controls: Controls, flag: str, *, who: str, wh
         controls.set_percentage, flag, found.percentage, who=who, why=why, expected_generation=status.generation
     )
     generation = change.generation if change.generation is not None else (status.generation or 0) + 1
-    deadline = time.monotonic() + PATIENCE
+    deadline, known = time.monotonic() + PATIENCE, dict[tuple[str, int], float]()
     while True:
         workers = [_worker(number, item, generation) for number, item in enumerate(await fleet.snapshots())]
+        if not same_clock:
+            workers = [_first_seen(worker, known) for worker in workers]
         if all(worker.applied_at is not None for worker in workers) or time.monotonic() > deadline:
             return _report(flag, generation, written_at, workers)
         await asyncio.sleep(LOOK_INTERVAL)
 
 
-class _Seen:
-    """When one worker had the generation in force; None if it has not."""
+class _Seen(NamedTuple):
+    """When one worker of a gateway had the generation in force; None if it has not."""
 
-    def __init__(self, number: int, applied_at: float | None) -> None:
-        self.number = number
-        self.applied_at = applied_at
+    gateway: str
+    number: int
+    applied_at: float | None
+
+
+def _first_seen(worker: _Seen, known: dict[tuple[str, int], float]) -> _Seen:
+    if worker.applied_at is None:
+        return worker
+    return worker._replace(applied_at=known.setdefault(worker[:2], time.time()))
 
 
 def _worker(number: int, snapshot: dict[str, object], generation: int) -> _Seen:
+    gateway, own = str(snapshot.get("gateway", "")), snapshot.get("worker")
+    number = own if gateway and isinstance(own, int) else number
     flags = snapshot.get("flags")
     if not isinstance(flags, dict):
-        return _Seen(number, None)
+        return _Seen(gateway, number, None)
     seen, loaded_at = flags.get("generation"), flags.get("loaded_at")
     if not isinstance(seen, int) or not isinstance(loaded_at, int | float) or seen < generation:
-        return _Seen(number, None)
-    return _Seen(number, float(loaded_at))
+        return _Seen(gateway, number, None)
+    return _Seen(gateway, number, float(loaded_at))
 
 
-def _report(flag: str, generation: int, written_at: float, workers: list[_Seen]) -> DrillReport:
+def _report(flag: str, generation: int, written_at: float, workers: Sequence[_Seen]) -> DrillReport:
     rows = [
         DrillWorker(
-            worker=worker.number,
-            seconds=None if worker.applied_at is None else round(max(0.0, worker.applied_at - written_at), 4),
+            worker=number,
+            gateway=gateway,
+            seconds=None if applied_at is None else round(max(0.0, applied_at - written_at), 4),
         )
-        for worker in workers
+        for gateway, number, applied_at in workers
     ]
     times = [row.seconds for row in rows if row.seconds is not None]
     complete = bool(rows) and len(times) == len(rows)

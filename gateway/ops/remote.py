@@ -6,7 +6,7 @@ from typing import Self, TypeVar
 from urllib.parse import quote
 
 import httpx
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from gateway.core.stages import Stage
 from gateway.ops.access import is_loopback
@@ -30,6 +30,10 @@ TIMEOUT_SECONDS = 5.0
 DRILL_TIMEOUT_SECONDS = 20.0
 ROLLBACK_TIMEOUT_SECONDS = PATIENCE + 20.0
 _ENTRIES = TypeAdapter(list[EntryReport])
+
+
+class _Workers(BaseModel):
+    workers: list[dict[str, object]]
 
 
 class RemoteControls:
@@ -57,6 +61,15 @@ class RemoteControls:
 
     def status(self) -> StatusReport:
         return self._ask(TypeAdapter(StatusReport), "GET", "/ops/status")
+
+    @property
+    def url(self) -> str:
+        """The ops API."""
+        return str(self._client.base_url).rstrip("/")
+
+    def workers(self) -> list[dict[str, object]]:
+        """What each of its workers has in force."""
+        return self._ask(TypeAdapter(_Workers), "GET", "/ops/status").workers
 
     def set_percentage(
         self, flag: str, percentage: int, *, who: str, why: str, expected_generation: int | None = None

@@ -143,9 +143,13 @@ class PreviewReport(Report):
 
 
 class DrillWorker(Report):
-    """One worker: seconds from the write to the change being in force; None if it did not get there in time."""
+    """One worker: seconds from the write to the change being in force; None if it did not get there in time.
+
+    `gateway` is the ops API of its gateway, "" where only one was asked.
+    """
 
     worker: int
+    gateway: str = ""
     seconds: float | None
 
 

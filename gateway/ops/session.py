@@ -49,6 +49,15 @@ class Session:
     ops_named: bool = False
 
 
+def flag_names() -> list[str]:
+    """The names that a shell may complete: those in the flag file. No server is asked for the sake of a key."""
+    try:
+        content = json.loads(RolloutSettings.model_validate({}).flags.read_bytes())
+        return [str(feature["name"]) for feature in content["features"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
 def session(context: typer.Context) -> Session:
     """The session that the top-level command opened."""
     found = context.find_object(Session)

@@ -151,7 +151,8 @@ def drill_table(report: DrillReport) -> Table:
     """How long each worker took."""
     table = _pairs(("flag", report.flag), ("generation", str(report.generation)))
     for row in report.workers:
-        table.add_row(f"worker {row.worker}", "not in time" if row.seconds is None else f"{row.seconds * 1000:.0f} ms")
+        name = f"worker {row.worker}" + (f" of {row.gateway}" if row.gateway else "")
+        table.add_row(name, "not in time" if row.seconds is None else f"{row.seconds * 1000:.0f} ms")
     slowest = "not all workers got there" if report.seconds is None else f"{report.seconds * 1000:.0f} ms"
     table.add_row("rollback takes", Text(slowest, style="bold green" if report.complete else "bold red"))
     return table

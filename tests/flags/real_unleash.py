@@ -1,5 +1,6 @@
 """A real `unleash-server` on a real PostgreSQL, fetched once by npm into the checkout's build folder."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -143,6 +144,13 @@ def _install() -> None:
     if SERVER.exists():
         return
     CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests in other processes want it too
+        if not SERVER.exists():
+            _fetch()
+
+
+def _fetch() -> None:
     options = ("--omit=dev", "--no-audit", "--no-fund", "--loglevel=error")
     command = ["npm", "install", "--prefix", str(CACHE), *options, f"unleash-server@{VERSION}"]
     try:

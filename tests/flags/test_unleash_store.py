@@ -69,6 +69,23 @@ def test_somebody_else_in_the_same_moment_is_noticed(server: UnleashServer, monk
     assert server.percentage == "99"
 
 
+def test_somebody_elses_stage_in_the_same_moment_is_noticed(
+    server: UnleashServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = store(server)
+    real = mine._admin.exchange
+
+    def exchange(method: str, path: str, body: object = None) -> object:
+        answer = real(method, path, body)
+        if method == "PUT":
+            store(server).set_stage(FLAG, "off")
+        return answer
+
+    monkeypatch.setattr(mine._admin, "exchange", exchange)
+    with pytest.raises(ChangeRefusedError, match="changed by somebody else"):
+        mine.set_stage(FLAG, "shadow")
+
+
 @pytest.mark.parametrize("percentage", [-1, 101])
 def test_a_percentage_out_of_range_is_refused(server: UnleashServer, percentage: int) -> None:
     with pytest.raises(InvalidPercentageError):

@@ -65,6 +65,16 @@ async def test_a_worker_that_does_not_get_there_is_named(
     assert [worker.seconds for worker in report.workers] == [0, None]
 
 
+async def test_workers_by_another_clock_are_timed_by_when_they_were_seen(path: Path) -> None:
+    wrong_clock = 4_000_000_000.0
+    workers = Workers({**at_generation(2, wrong_clock), "gateway": "http://other", "worker": 5})
+    report = await drill(workers, FileControls(path), FLAG, who="ann", why="", same_clock=False)
+    (row,) = report.workers
+    assert (row.gateway, row.worker) == ("http://other", 5)
+    assert row.seconds is not None
+    assert row.seconds < 1e6
+
+
 async def test_without_workers_nothing_is_proved(path: Path) -> None:
     report = await drill(Workers(), FileControls(path), FLAG, who="ann", why="")
     assert (report.complete, report.seconds) == (False, None)

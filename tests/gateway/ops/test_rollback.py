@@ -1,6 +1,7 @@
 """What ops change is what happens: on every worker, under load, failing nobody, also with the ops process gone."""
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -8,9 +9,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from gateway.ops.controls import FileControls
 from gateway.ops.remote import RemoteControls
+from gateway.ops.rollout_cli import app
 from tests.gateway.ops.documents import FLAG, flag_file, stored
 from tests.gateway.ops.running import Caller, RunningGateway, running_gateway
 from tests.gateway.ops.traffic import RATE, Traffic
@@ -95,3 +98,15 @@ async def test_a_drill_times_all_workers_of_the_running_gateway(gateway: Running
     assert report.complete
     assert len(report.workers) == 2
     assert stored(gateway.flags) == (2, "0")
+
+
+async def test_a_drill_waits_for_the_workers_of_all_replicas(gateway: RunningGateway) -> None:
+    async with running_gateway(gateway.flags, workers=1) as other:
+        arguments = ["--ops", gateway.ops, "drill", "--replica", other.ops, "--json"]
+        result = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+        assert result.exit_code == 0, result.output
+        rows = json.loads(result.stdout)["workers"]
+    assert [(row["gateway"], row["worker"]) for row in rows] == [(gateway.ops, 0), (gateway.ops, 1), (other.ops, 0)]
+    assert all(row["seconds"] is not None for row in rows)
+    away = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+    assert away.exit_code == 3

@@ -338,6 +338,22 @@ def test_help_names_the_variables_and_exit_codes() -> None:
         assert part in shown
 
 
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [("ro", {"rollback"}), ("set ", {FLAG}), ("stage re", {"reverse-shadow"}), ("plan ho", {"hold"})],
+)
+def test_the_shell_completes_commands_flags_and_stages(path: Path, words: str, offered: set[str]) -> None:
+    typed = ["rollout", *words.split(" ")]
+    environment = {
+        "_ROLLOUT_COMPLETE": "complete_bash",
+        "COMP_WORDS": " ".join(typed),
+        "COMP_CWORD": str(len(typed) - 1),
+        "ROLLOUT_FLAGS": str(path),
+    }
+    shown = CliRunner().invoke(app, prog_name="rollout", env=environment).stdout
+    assert set(shown.split()) == offered
+
+
 def test_the_console_command_works_as_a_process_and_follows_the_journal(path: Path) -> None:
     command = [sys.executable, "-c", "from gateway.ops.rollout_cli import main; main()", "--flags", str(path)]
     FileControls(path).kill(who="ann", why="first")

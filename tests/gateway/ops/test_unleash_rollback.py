@@ -14,6 +14,7 @@ from flags.journal import Journal
 from flags.source import FlagSource
 from gateway.ops.controls import FileControls
 from gateway.ops.origin import UnleashOrigin
+from gateway.ops.remote import RemoteControls
 from tests.flags.real_unleash import ADMIN_TOKEN, CLIENT_TOKEN, RealUnleash, real_unleash
 from tests.gateway.ops.documents import FLAG
 from tests.gateway.ops.running import Caller, RunningGateway, running_gateway
@@ -87,6 +88,9 @@ async def test_flips_under_load_and_a_server_that_is_paused_killed_and_started_a
         stale.append(await traffic.expect(0))
     await set_by_ops(gateway, 37)
     await traffic.expect(37)
+    with RemoteControls(gateway.ops) as remote:
+        drilled = await asyncio.to_thread(remote.drill, FLAG, who="test", why="")
+    assert drilled.complete
     rate = traffic.rate
     await traffic.end()
     for caller in callers:
