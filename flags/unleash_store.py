@@ -5,6 +5,7 @@ after it: two people in the same few milliseconds are noticed, not prevented.
 """
 
 import json
+import time
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -27,6 +28,10 @@ from flags.unleash_wire import Answer, UnleashWire
 
 _WRITABLE = ("name", "title", "constraints", "parameters", "variants", "segments", "sortOrder", "disabled")
 """Members of a strategy that a change sends back as they were."""
+
+REWRITTEN = "rewritten"
+"""Parameter that says when a strategy was written again as it was. Without a difference the server counts no revision
+up, and a drill would wait for one in vain. SDKs ignore it; the next real change takes it away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +73,7 @@ class UnleashStore:
             strategies = self._strategies(flag)
             strategy, key = self._only_rollout(flag, strategies)
             before = parse_percentage(_parameters(strategy).get(key))
-            parameters = {**_parameters(strategy), key: str(percentage)}
-            write_suspended(parameters, percentage, suspend_pins)
+            parameters = _rewritten(_parameters(strategy), key, percentage, suspend_pins)
             changed = {**strategy, "parameters": parameters}
             self._expect(flag, self._admin.exchange("PUT", f"{strategies}/{strategy['id']}", _writable(changed)))
             now, key = self._only_rollout(flag, strategies)
@@ -136,6 +140,14 @@ def _overtaken(flag: str) -> ChangeRefusedError:
 
 def _writable(strategy: dict[str, object]) -> dict[str, object]:
     return {name: strategy[name] for name in _WRITABLE if strategy.get(name) is not None}
+
+
+def _rewritten(old: dict[str, str], key: str, percentage: int, suspend_pins: bool | None) -> dict[str, str]:
+    """The parameters with this percentage, different from the old ones in any case."""
+    plain = {name: value for name, value in old.items() if name != REWRITTEN}
+    parameters = {**plain, key: str(percentage)}
+    write_suspended(parameters, percentage, suspend_pins)
+    return parameters if parameters != plain else {**parameters, REWRITTEN: str(time.time_ns())}
 
 
 def _parameters(strategy: dict[str, object]) -> dict[str, str]:

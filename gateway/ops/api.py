@@ -17,7 +17,7 @@ from gateway.ops.access import OpsAccess
 from gateway.ops.bodies import ExplainBody, PercentageBody, RollbackBody, StageBody, SwitchBody, claimed_by
 from gateway.ops.controls import DEFAULT_FLAG, Controls
 from gateway.ops.drill import drill
-from gateway.ops.events import Streams
+from gateway.ops.events import PERIOD, Streams
 from gateway.ops.fleet_port import FleetPort
 from gateway.ops.guard_api import guard_router
 from gateway.ops.job_watch import JobsSeen
@@ -52,12 +52,18 @@ class FleetStatus(StatusReport):
 
 
 def create_ops_app(
-    fleet: FleetPort, controls: Controls, desk: FileDesk, access: OpsAccess, jobs: Jobs = lambda: None
+    fleet: FleetPort,
+    controls: Controls,
+    desk: FileDesk,
+    access: OpsAccess,
+    jobs: Jobs = lambda: None,
+    *,
+    period: float = PERIOD,
 ) -> FastAPI:
     """The ops application. The page is open, everything else asks `access`.
 
-    `jobs` tells what runs, None where nobody asks. Whoever serves it calls `app.state.streams.close()` before it stops:
-    open pages would hold it up.
+    `jobs` tells what runs, None where nobody asks; open pages hear of it each `period` seconds. Whoever serves it calls
+    `app.state.streams.close()` before it stops: open pages would hold it up.
     """
     app = FastAPI(title="Banyan ops", docs_url=None, redoc_url=None, openapi_url=None)
     install_problem_handlers(app)
@@ -73,7 +79,7 @@ def create_ops_app(
 
     app.include_router(page_router())
     app.include_router(_questions(fleet, controls, jobs), dependencies=[Depends(authorised)])
-    app.state.streams = _streams(fleet, controls, desk, jobs)
+    app.state.streams = _streams(fleet, controls, desk, jobs, period)
     app.include_router(_events(app.state.streams), dependencies=[Depends(authorised)])
     app.include_router(_drills(fleet, controls), dependencies=[Depends(authorised)])
     app.include_router(_changes(controls), dependencies=[Depends(authorised)])
@@ -134,7 +140,7 @@ async def _fleet_status(fleet: FleetPort, controls: Controls, jobs: Jobs) -> Fle
     return FleetStatus(**known, workers=await fleet.snapshots())
 
 
-def _streams(fleet: FleetPort, controls: Controls, desk: FileDesk, jobs: Jobs) -> Streams:
+def _streams(fleet: FleetPort, controls: Controls, desk: FileDesk, jobs: Jobs, period: float) -> Streams:
     async def look() -> str:
         try:
             status = await _fleet_status(fleet, controls, jobs)
@@ -147,7 +153,7 @@ def _streams(fleet: FleetPort, controls: Controls, desk: FileDesk, jobs: Jobs) -
         said = guard.model_dump() if guard else None
         return json.dumps({"status": status.model_dump(), "metrics": metrics, "journal": entries, "guard": said})
 
-    return Streams(look)
+    return Streams(look, period=period)
 
 
 def _events(streams: Streams) -> APIRouter:

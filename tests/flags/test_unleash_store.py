@@ -69,6 +69,16 @@ def test_somebody_else_in_the_same_moment_is_noticed(server: UnleashServer, monk
     assert server.percentage == "99"
 
 
+def test_the_same_percentage_again_is_a_change_that_the_server_counts(server: UnleashServer) -> None:
+    seen = server.revision
+    for _ in range(2):
+        store(server).set_percentage(FLAG, 10)
+        assert server.revision == (seen := seen + 1)
+    assert server.percentage == "10"
+    store(server).set_percentage(FLAG, 11)
+    assert server.strategies[0]["parameters"] == {"rollout": "11", "stickiness": "userId", "groupId": FLAG}
+
+
 def test_somebody_elses_stage_in_the_same_moment_is_noticed(
     server: UnleashServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

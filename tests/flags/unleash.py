@@ -99,8 +99,9 @@ class _Handler(BaseHTTPRequestHandler):
         for strategy in self.server.strategies:
             if self.path == f"{STRATEGIES}/{strategy['id']}":
                 with self.server.lock:
+                    before = dict(strategy)
                     strategy.update(body)
-                    self.server.revision += 1
+                    self.server.revision += strategy != before  # what changes nothing is no event
                 return self._answer(200, json.dumps(strategy).encode())
         return self._answer(404, b"{}")
 

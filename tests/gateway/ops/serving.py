@@ -16,6 +16,9 @@ from gateway.rollout.desk import FileDesk
 from tests.gateway.ops.fleet import StandInFleet
 from tests.gateway.ops.job_list import JobList
 
+PERIOD = 0.1
+"""Seconds between two events: a test of the page waits for the next one again and again."""
+
 
 @contextmanager
 def served_ops(flags: Path, token: str | None = None, v2: JobList | None = None) -> Iterator[str]:
@@ -24,7 +27,7 @@ def served_ops(flags: Path, token: str | None = None, v2: JobList | None = None)
 
     def load() -> Behind:
         controls = FileControls(flags, jobs=v2.client if v2 else None)
-        app = create_ops_app(fleet, controls, FileDesk(flags), access, lambda: _jobs(v2) if v2 else None)
+        app = create_ops_app(fleet, controls, FileDesk(flags), access, lambda: _jobs(v2) if v2 else None, period=PERIOD)
         return Behind(app, app.state.streams.close)
 
     door = OpsFront(fleet, access, load)

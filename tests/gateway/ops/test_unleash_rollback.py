@@ -49,7 +49,7 @@ async def gateway(unleash: RealUnleash, tmp_path: Path) -> AsyncIterator[Running
 
 async def all_workers_say(gateway: RunningGateway, *, trouble: bool) -> None:
     """Wait until every worker tells, or does not tell, of trouble with its flags."""
-    async with httpx.AsyncClient(base_url=gateway.ops, trust_env=False) as ops, asyncio.timeout(30):
+    async with httpx.AsyncClient(base_url=gateway.ops, trust_env=False, timeout=30) as ops, asyncio.timeout(30):
         while True:
             workers = (await ops.get("/ops/status")).json()["workers"]
             if all((worker["flags"]["error"] is not None) is trouble for worker in workers):
@@ -59,7 +59,7 @@ async def all_workers_say(gateway: RunningGateway, *, trouble: bool) -> None:
 
 async def set_by_ops(gateway: RunningGateway, percentage: int) -> None:
     """What the button of the ops page does."""
-    async with httpx.AsyncClient(base_url=gateway.ops, trust_env=False) as ops:
+    async with httpx.AsyncClient(base_url=gateway.ops, trust_env=False, timeout=30) as ops:
         answer = await ops.put(f"/ops/flags/{FLAG}/percentage", json={"percentage": percentage, "why": "flip"})
         assert answer.status_code == 200, answer.text
 
@@ -91,6 +91,7 @@ async def test_flips_under_load_and_a_server_that_is_paused_killed_and_started_a
     with RemoteControls(gateway.ops) as remote:
         drilled = await asyncio.to_thread(remote.drill, FLAG, who="test", why="")
     assert drilled.complete
+    assert await traffic.expect(37) == 0
     rate = traffic.rate
     await traffic.end()
     for caller in callers:
@@ -109,7 +110,7 @@ async def explain_agrees(unleash: RealUnleash, gateway: RunningGateway, folder: 
     users = [f"{random.getrandbits(48):x}" + random.choice(("", "é", "ю", "🚀")) for _ in range(1000)]
     did = [(await caller.ask(user))[1] for user in users]
     caller.close()
-    async with httpx.AsyncClient(base_url=gateway.ops, trust_env=False) as ops:
+    async with httpx.AsyncClient(base_url=gateway.ops, trust_env=False, timeout=30) as ops:
         first = (await ops.post("/ops/explain", json={"user_id": users[0]})).json()
     assert (first["backend"], first["percentage"]) == (did[0], 37)
     controls = FileControls(gateway.flags, LookedOnce(unleash.options, folder / "explain.json"))
