@@ -25,7 +25,7 @@ demo: $(STAMP) ## the same, then exit: non-zero if any import did not complete
 	@$(BIN)/stack demo
 
 test: $(STAMP) ## run all tests, shared out over the processors
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP) ## formatting and lint
 	@$(BIN)/ruff format --check .

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from sandbox.running import RunningSandbox
+from tests.sharing import Sharing, rank
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +16,18 @@ def sandbox() -> Iterator[RunningSandbox]:
     """One sandbox for the whole session. Users are cheap: make your own instead of resetting everybody's."""
     with RunningSandbox() as running:
         yield running
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:  # Any: xdist's own kind of log
+    """Share the tests out as `tests.sharing` says."""
+    return Sharing(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where they are shared out the dear ones come first; alone they run in the order of their names."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: rank(item.nodeid))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
