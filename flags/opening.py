@@ -4,7 +4,6 @@ from pathlib import Path
 
 from flags.file_source import FileSource
 from flags.source import FlagSource
-from flags.unleash_source import UnleashOptions, UnleashSource
 
 
 def unleash_copy(flags_path: Path) -> Path:
@@ -27,5 +26,7 @@ def open_source(
     """
     if not unleash_url:
         return FileSource(flags_path)
+    from flags.unleash_source import UnleashOptions, UnleashSource  # brings an HTTP client
+
     options = UnleashOptions(unleash_url, unleash_token, instance_id=instance_id)
     return UnleashSource(options, unleash_copy(flags_path), max_age=max_age)

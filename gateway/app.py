@@ -89,7 +89,7 @@ async def serve(
     load = partial(_load_api, fleet, flags, origin, access, job_watch, counts)
     front = OpsFront(fleet, access, load, watches, evidence.pages)
     server = _OpsServer(
-        uvicorn.Config(front, log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=30)
+        uvicorn.Config(front, log_level="warning", access_log=False, lifespan="off", ws="none", timeout_keep_alive=30)
     )
     watching: list[Coroutine[None, None, None]] = [watch.run(), follow_retirements(retirements, fleet, announced)]
     if keys is not None:

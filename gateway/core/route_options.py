@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
 from enum import StrEnum
 from typing import Final
 
@@ -12,6 +11,10 @@ from gateway.core.shadow_options import read_shadowing
 
 GUARDS: Final = frozenset({"storage-path-of-user"})
 _URL = re.compile(r"(?:https?:/)?/[!#-;=?-Z_a-z~%\[\]@]{1,500}\Z")
+
+# email.utils could do it too, and would bring the email package (0.8 MB) into each worker. Python's names of days and
+# months are English unless somebody sets another locale, which nobody does here.
+_HTTP_DATE: Final = "%a, %d %b %Y %H:%M:%S GMT"
 
 
 class IdPolicy(StrEnum):
@@ -38,7 +41,7 @@ def read_options(row: dict[str, object], label: str, problems: list[str]) -> dic
 
 def http_date(moment: datetime) -> str:
     """RFC 9110 section 5.6.7."""
-    return format_datetime(moment, usegmt=True)
+    return moment.strftime(_HTTP_DATE)
 
 
 # Readers raise ValueError with what the value must be ----------------------------------------------------------------
@@ -99,12 +102,12 @@ def _date(value: object) -> datetime:
         return value.astimezone(UTC).replace(microsecond=0)
     if isinstance(value, str):
         try:
-            moment = parsedate_to_datetime(value)
+            moment = datetime.strptime(value, _HTTP_DATE).replace(tzinfo=UTC)
         except ValueError:
             moment = None
-        # The parser forgives a wrong weekday and much else; only what it would write itself is a date here.
-        if moment is not None and moment.tzinfo is not None and http_date(moment.astimezone(UTC)) == value:
-            return moment.astimezone(UTC)
+        # The parser forgives a wrong weekday and much else; only what we would write ourselves is a date here.
+        if moment is not None and http_date(moment) == value:
+            return moment
     raise ValueError("a date like 'Fri, 31 Dec 2027 23:59:59 GMT' or 2027-12-31T23:59:59Z")
 
 

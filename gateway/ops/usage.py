@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from starlette.concurrency import run_in_threadpool
-
 from flags.errors import SourceUnavailableError
 from flags.unleash_usage import UnleashUsage, Uses
 from gateway.core.decide import UNCOUNTED, Backend
@@ -70,7 +68,7 @@ class UsageReporter:
         fresh = _difference(found, self._reported)
         until = datetime.now(UTC)
         try:
-            await run_in_threadpool(self._send, fresh, until)
+            await asyncio.to_thread(self._send, fresh, until)
         except SourceUnavailableError as error:
             self.error = str(error)
             return

@@ -13,7 +13,6 @@ from socket import gethostname
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest
-from starlette.concurrency import run_in_threadpool
 
 from flags.errors import FlagsError
 from flags.journal import Journal
@@ -73,11 +72,11 @@ class FleetWatch:
     async def look(self) -> None:
         """Look once: journal what workers have applied since the last time, compare if it is time to."""
         seen = [snapshot for snapshot in await self._fleet.snapshots() if isinstance(snapshot.get("flags"), dict)]
-        await run_in_threadpool(self._note, seen)
+        await asyncio.to_thread(self._note, seen)
         digests = {found.digest for found in self._known.values()}
         if not digests <= self._compared or self._looks % CHECK_EVERY == 0:
             self._compared = digests
-            await run_in_threadpool(self._cross_check)
+            await asyncio.to_thread(self._cross_check)
         self._looks += 1
 
     def exposition(self) -> bytes:

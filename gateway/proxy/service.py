@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Coroutine, Iterator
 from dataclasses import replace
-from email.utils import formatdate
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from gateway.core.decide import Backend
 from gateway.core.errors import InternalError
 from gateway.core.guards import Guards
 from gateway.core.retirement import Retirement, retire
+from gateway.core.route_options import http_date
 from gateway.core.routes import RouteTable, parse_routes
 from gateway.observe.access_log import AccessLog
 from gateway.observe.decided import DecidedLog
@@ -48,7 +49,7 @@ class Clock:
         """Set to the present. Called by the sweeper."""
         self.now = time.monotonic()
         self.wall = f"{time.time():.1f}"
-        self.date = formatdate(usegmt=True).encode("ascii")
+        self.date = http_date(datetime.now(UTC)).encode("ascii")
 
 
 class Service:
