@@ -12,7 +12,8 @@ from bench.fuzz.origin import Origin, echo
 from bench.fuzz.referee import Incomplete, Invalid, read_request, read_requests, read_response
 from bench.fuzz.rounds import fuzz_answers, fuzz_imports, fuzz_requests
 from bench.fuzz.verdict import judge_answer, judge_requests
-from tests.gateway.proxy.wire import gateway
+from tests.gateway.proxy.shadowing import EVERYTHING, never
+from tests.gateway.proxy.wire import Backend, gateway
 
 ONE = b"GET /1 HTTP/1.1\r\nHost: a\r\nX-A: 1\r\n\r\n"
 TWO = b"GET /2 HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -27,6 +28,19 @@ async def test_two_thousand_odd_requests_confuse_nobody(tmp_path: Path) -> None:
     assert tally.intact > 100
     assert tally.refused > 100
     assert tally.forwarded > 500
+
+
+async def test_copies_of_everything_confuse_nobody(tmp_path: Path) -> None:
+    v2 = Backend(script=never)
+    async with (
+        Origin().running() as origin,
+        v2.running(),
+        gateway(tmp_path, origin.port, v2, percentage=0, routes=EVERYTHING, shadow_seconds=0.2) as running,
+    ):
+        tally = await fuzz_requests(running.port, origin, 1000, seed=2027)
+        assert running.service.meters.shadows.counts
+    assert tally.findings == []
+    assert tally.forwarded > 250
 
 
 async def test_five_hundred_odd_answers_confuse_nobody(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 from bench.fuzz.origin import Origin
 from tests.gateway.proof.corpus import corpus
 from tests.gateway.proof.differential import differences, travel
-from tests.gateway.proxy.wire import gateway
+from tests.gateway.proxy.shadowing import EVERYTHING, never
+from tests.gateway.proxy.wire import Backend, gateway
 
 CORPUS = corpus()
 
@@ -27,6 +28,26 @@ async def test_no_exchange_differs_from_a_direct_one(tmp_path: Path, percentage:
             through = await travel(running.port, origin, exchange)
             found += differences(exchange, direct, through)
     assert found == [], f"{len(found)} differences"
+
+
+async def test_copies_of_everything_change_nothing(tmp_path: Path) -> None:
+    """Every GET is given to a v2 that never answers, as far as there is room for copies."""
+    found: list[str] = []
+    v2 = Backend(script=never)
+    async with (
+        Origin().running() as origin,
+        v2.running(),
+        gateway(tmp_path, origin.port, v2, percentage=0, routes=EVERYTHING, shadow_seconds=0.2) as running,
+    ):
+        for exchange in CORPUS:
+            direct = await travel(origin.port, origin, exchange)
+            through = await travel(running.port, origin, exchange)
+            found += differences(exchange, direct, through)
+        copied = {route for route, _ in running.service.meters.shadows.counts}
+        await running.until(lambda: running.service.shadows.held == 0)
+    assert found == [], f"{len(found)} differences"
+    assert copied == {"everything"}
+    assert v2.connections > 0
 
 
 async def test_the_comparison_sees_what_a_careless_proxy_does(tmp_path: Path) -> None:

@@ -17,6 +17,20 @@ path = "/flagged"
 flag = "f"
 shadow = { percent = 100 }
 """
+EVERYTHING = (
+    ROUTES
+    + """
+[[route]]
+name = "everything"
+methods = ["GET"]
+path = "/*"
+shadow = { percent = 100, flag = "f", safe = true, repeat = 0 }
+[[route]]
+name = "small"
+path = "/small"
+max_body = 10
+"""
+)
 USER = next(f"u{n}" for n in range(999) if bucket("f", f"u{n}") == 100)
 
 
