@@ -97,6 +97,55 @@ UPSTREAM = Row(
     ),
 )
 
+SHADOW = Row(
+    "Shadow",
+    (
+        Graph(
+            "Copies",
+            "reqps",
+            (
+                (
+                    f"sum by (route, outcome) (rate(gateway_shadow_requests_total{{{ROUTES}}}{RATE}))",
+                    "{{route}}: {{outcome}}",
+                ),
+            ),
+            "Requests that legacy has answered and v2 was given too. Nobody waits for them.",
+            stacked=True,
+        ),
+        Graph(
+            "Differences by kind",
+            "reqps",
+            (
+                (
+                    f"sum by (route, against, kind) (rate(gateway_shadow_differences_total{{{ROUTES}}}{RATE}))",
+                    "{{route}} {{against}}: {{kind}}",
+                ),
+                (
+                    f"sum by (route, against) (rate(gateway_shadow_comparisons_total{{{ROUTES}}}{RATE}))",
+                    "{{route}} {{against}} compared",
+                ),
+            ),
+            "The candidate's answers against legacy's, and legacy's against itself, which is noise.",
+        ),
+        Graph(
+            "Paths that differ",
+            "none",
+            ((f"max by (route, standing) (gateway_shadow_paths{{{ROUTES}}})", "{{route}}: {{standing}}"),),
+            "rollout shadow names them.",
+        ),
+        Figure("Under way", "none", "sum(gateway_shadow_in_flight)"),
+        Figure("Waiting", "none", "sum(gateway_shadow_waiting)"),
+        Figure("Held", "bytes", "sum(gateway_shadow_held_bytes)"),
+        Figure(
+            "Stopped",
+            "none",
+            "sum(gateway_shadow_stopped)",
+            text="workers that v2 answered as if a copy were a request",
+            red_from=1,
+        ),
+    ),
+)
+
 PROCESSES = Row(
     "Processes",
     (
@@ -152,4 +201,4 @@ PROCESSES = Row(
     ),
 )
 
-ROWS = (NOW, RED, UPSTREAM, PROCESSES)
+ROWS = (NOW, RED, UPSTREAM, SHADOW, PROCESSES)

@@ -13,6 +13,9 @@ WORKER = f'{GATEWAY},worker="0"'
 V2 = 'instance="v:8002",job="v2"'
 
 
+COPIES = f'gateway_shadow_requests_total{{{GATEWAY},route="r",outcome="%s"}}'
+
+
 class Case(NamedTuple):
     """Series that make an alert fire and series that do not, looked at after `steps` steps."""
 
@@ -121,6 +124,19 @@ MINUTES = (
         {f'{LAG}{{{WORKER},le="0.1"}}': "0+90x40", f'{LAG}{{{WORKER},le="0.5"}}': "0+100x40"}
         | {f'{LAG}{{{WORKER},le="+Inf"}}': "0+100x40"},
         {f'{LAG}{{{WORKER},le="0.1"}}': "0+100x40", f'{LAG}{{{WORKER},le="+Inf"}}': "0+100x40"},
+    ),
+    Case("ShadowIsReal", *gauge(f"gateway_shadow_stopped{{{GATEWAY}}}", "1", "0")),
+    Case(
+        "ShadowDiffers",
+        {f'gateway_shadow_paths{{{GATEWAY},route="r",standing="different"}}': "2x90"},
+        {f'gateway_shadow_paths{{{GATEWAY},route="r",standing="{other}"}}': "2x90" for other in ("noise", "unknown")},
+        60,
+    ),
+    Case(
+        "ShadowFails",
+        {COPIES % "sent": "0+7x120", COPIES % "failed": "0+3x120"},
+        {COPIES % "sent": "0+9x120", COPIES % "failed": "0+1x120", COPIES % "expired": "0+9x120"},
+        110,
     ),
     Case("SeriesDropped", *gauge(f"gateway_series_dropped_total{{{GATEWAY}}}", "0+1", "9")),
     Case("V2RequestsFail", requests("v2", 95, 5), requests("v2", 99, 1) | requests("legacy", 50, 50)),

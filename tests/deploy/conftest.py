@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from sandbox.running import RunningSandbox
 from tests.deploy.machine import STARTED, Machine
+from tests.house.sources import REPOSITORY
+
+
+def shadowed(folder: Path) -> Path:
+    """The shipped route table, with copies of what is asked of one small route."""
+    shipped = (REPOSITORY / "gateway/routes.toml").read_text()
+    shadow = 'shadow = { percent = 100, flag = "process-full-v2", safe = true, repeat = 50 }'
+    table = folder / "routes.toml"
+    table.write_text(shipped.replace('path = "/status"\n', f'path = "/status"\n{shadow}\n'))
+    return table
 
 
 @pytest.fixture(scope="package")
 def machine(tmp_path_factory: pytest.TempPathFactory, sandbox: RunningSandbox) -> Iterator[Machine]:
     """Legacy, v2 and the gateway, started by the commands of docker-compose.yml."""
-    here = Machine(tmp_path_factory.mktemp("compose"), sandbox)
+    folder = tmp_path_factory.mktemp("compose")
+    here = Machine(folder, sandbox, {"GATEWAY_ROUTES": str(shadowed(folder))})
     try:
         for together in STARTED:
             for name in together:

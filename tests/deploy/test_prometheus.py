@@ -59,6 +59,7 @@ def import_on_both_sides(machine: Machine) -> None:
         assert (answer.status_code, answer.headers["x-gateway-backend"]) == (200, backend)
     for _ in range(20):
         httpx.get(machine.url("gateway") + "/health", trust_env=False)
+        httpx.get(machine.url("gateway") + "/status", trust_env=False)
 
 
 @pytest.fixture(scope="module")
