@@ -39,7 +39,7 @@ types: $(STAMP) ## strict type check
 audit: $(STAMP) ## known flaws in the locked packages
 	@$(BIN)/python deploy/audit.py
 
-check: lint types audit test ## all that CI runs
+check: lint types audit images test ## all that CI runs
 
 bench: $(STAMP) ## benchmarks, side by side with peers (never in CI)
 	@$(BIN)/python -m bench
@@ -72,7 +72,7 @@ docs: $(STAMP) ## build the pages into build/docs
 smoke: $(STAMP) ## is a deployment whole? URL=https://... ARGS="--ops http://... --help for more"
 	@$(BIN)/python deploy/smoke.py $(URL) $(ARGS)
 
-images: ## build the images with buildah, start each and ask its health (needs root; installs buildah)
+images: ## build the images with buildah, start each and ask its health (needs root, buildah, debootstrap)
 	@deploy/build_images.sh
 
 sbom: $(STAMP) ## write a bill of materials per image to build/sbom

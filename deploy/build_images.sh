@@ -3,14 +3,14 @@
 #
 #   deploy/build_images.sh [--base IMAGE] [gateway|v2|legacy|sandbox ...]
 #
-# Needs root and Debian's buildah; installs buildah and debootstrap if it may. Without --base, a Debian with its own
-# python3 is made by debootstrap and takes the place of the base image, so that no image registry is needed.
-# BUILDAH_OPTIONS is passed to every build, for example a mount of a company's certificates and pip configuration:
-#   BUILDAH_OPTIONS="--volume /etc/pip.conf:/etc/pip.conf:ro" deploy/build_images.sh gateway
+# Needs root, Debian's buildah and, without --base, debootstrap: then a Debian with its own python3 takes the place of the
+# base image, so that no image registry is needed. Where they are missing it says so and builds nothing, which is an
+# error if CI=true. The builds install packages as pip does on this machine: its configuration, certificates and mirrors
+# are mounted, and stay out of the images. BUILDAH_OPTIONS is passed to every build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-usage() { sed -n '2,11s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,9s/^# \{0,1\}//p' "$0"; }
 base=""
 wanted=()
 while (($#)); do
@@ -23,32 +23,55 @@ while (($#)); do
 done
 ((${#wanted[@]})) || wanted=(gateway v2 legacy sandbox)
 
-needed=()
-command -v buildah >/dev/null || needed+=(buildah)
-[[ -n "$base" ]] || command -v debootstrap >/dev/null || needed+=(debootstrap)
-if ((${#needed[@]})); then
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq && apt-get install -y -qq --no-install-recommends "${needed[@]}"
+missing=()
+((EUID == 0)) || missing+=("root")
+command -v buildah >/dev/null || missing+=("buildah")
+[[ -n "$base" ]] || command -v debootstrap >/dev/null || missing+=("debootstrap")
+if ((${#missing[@]})); then
+    echo "SKIPPED: no image was built or tried, for want of: ${missing[*]} (apt-get install buildah debootstrap)" >&2
+    [[ "${CI:-}" != true ]] || exit 1
+    exit 0
 fi
 
 work="${BANYAN_BUILD_DIR:-$PWD/build/images}"
 mkdir -p "$work"
-# chroot and vfs work where there are neither namespaces nor overlay mounts, as inside most CI machines.
-export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
-store=(--root "$work/store" --runroot "$work/run")
+# chroot works where there are no namespaces, as inside many CI machines. So does vfs where overlay cannot be mounted, but
+# it copies all files for each layer.
+export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=overlay
+in_store() { buildah --root "$work/$STORAGE_DRIVER/store" --runroot "$work/$STORAGE_DRIVER/run" "$@"; }
+if ! { trial="$(in_store from scratch)" && in_store mount "$trial" && in_store rm "$trial"; } >/dev/null 2>&1; then
+    STORAGE_DRIVER=vfs
+fi
+
+make_base() {
+    local scratch
+    # Anew after a try that was broken off; networks fail now and then, so there are two.
+    for _ in 1 2; do
+        rm -rf "$work/rootfs"
+        debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm "$work/rootfs" \
+            ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$work/debootstrap.log" && break
+    done
+    [[ -x "$work/rootfs/usr/bin/python3" ]] || { tail -n 20 "$work/debootstrap.log" >&2; return 1; }
+    scratch="$(in_store from scratch)"
+    in_store add -q "$scratch" "$work/rootfs" / >/dev/null
+    in_store commit -q "$scratch" "$1" >/dev/null
+    in_store rm "$scratch" >/dev/null
+    rm -rf "$work/rootfs"
+}
 
 if [[ -z "$base" ]]; then
     base=localhost/banyan-base:bookworm
-    if ! buildah "${store[@]}" inspect --type image "$base" >/dev/null 2>&1; then
-        [[ -x "$work/rootfs/usr/bin/python3" ]] ||
-            debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm "$work/rootfs" \
-                ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$work/debootstrap.log"
-        scratch="$(buildah "${store[@]}" from scratch)"
-        buildah "${store[@]}" add -q "$scratch" "$work/rootfs" / >/dev/null
-        buildah "${store[@]}" commit -q "$scratch" "$base" >/dev/null
-        buildah "${store[@]}" rm "$scratch" >/dev/null
+    if ! in_store inspect --type image "$base" >/dev/null 2>&1; then
+        echo "== making the base ($STORAGE_DRIVER)"
+        make_base "$base"
+        echo "   after ${SECONDS} s"
     fi
 fi
+
+mounts=(--volume "$work/pip.conf:/etc/pip.conf:ro")
+while read -r path; do
+    [[ -z "$path" ]] || mounts+=(--volume "$path:$path:ro")
+done < <(python3 deploy/pip_conf.py "$work/pip.conf")
 
 file_of() {
     case "$1" in
@@ -60,7 +83,8 @@ file_of() {
 for name in "${wanted[@]}"; do
     echo "== building banyan-$name"
     # shellcheck disable=SC2086  # the options are words
-    buildah "${store[@]}" build --quiet --layers --format docker --build-arg "BASE=$base" ${BUILDAH_OPTIONS:-} \
+    in_store build --quiet --layers --format docker --build-arg "BASE=$base" "${mounts[@]}" ${BUILDAH_OPTIONS:-} \
         --file "$(file_of "$name")" --tag "banyan-$name" . >/dev/null
-    python3 deploy/images/try_image.py "$name" "$work"
+    python3 deploy/images/try_image.py "$name" "$work/$STORAGE_DRIVER"
+    echo "   after ${SECONDS} s"
 done

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from tests.deploy.compose import UnsetVariable, example, filled, image_of, raw
 from tests.house.settings_reference import classes, variables
+from tests.house.sources import REPOSITORY
 
 SECRETS = {"GATEWAY_OPS_TOKEN": "o" * 32, "GATEWAY_V2_KEY": "k" * 32, "POSTGRES_PASSWORD": "p" * 32}
 BUILT = {"gateway": "gateway.settings", "legacy": "legacy.main", "v2": "v2_service.settings"}
@@ -15,6 +19,14 @@ COMPOSE = filled(example() | SECRETS)
 SERVICES = COMPOSE["services"]
 # Read by the images' commands, not by the settings.
 BY_THE_COMMAND = {"gateway": {"PORT"}, "legacy": {"PORT", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"}, "v2": set[str]()}
+
+
+def test_the_file_is_valid_by_the_compose_specification() -> None:
+    checker = Path(sys.executable).parent / "check-jsonschema"
+    command = [checker, "--builtin-schema", "vendor.compose-spec", REPOSITORY / "docker-compose.yml"]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert checked.returncode == 0, checked.stdout
 
 
 @pytest.mark.parametrize("name", BUILT)

@@ -7,7 +7,9 @@ from typing import Any  # parsed YAML
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
+from tests.deploy.blueprint import SHAPE
 from tests.deploy.compose import dockerfile
 from tests.house.settings_reference import classes, variables
 from tests.house.sources import REPOSITORY
@@ -27,6 +29,19 @@ def environment(name: str) -> dict[str, dict[str, Any]]:
         entry for group in SERVICES[name]["envVars"] if "fromGroup" in group for entry in GROUPS[group["fromGroup"]]
     ]
     return {entry["key"]: entry for entry in own + grouped}
+
+
+def test_it_has_the_shape_that_the_platform_takes() -> None:
+    problems = [f"{error.json_path}: {error.message}" for error in Draft202012Validator(SHAPE).iter_errors(BLUEPRINT)]
+
+    assert problems == []
+
+
+@pytest.mark.parametrize("wrong", [{"healthcheckPath": "/"}, {"type": "webservice"}, {"maxShutdownDelaySeconds": 301}])
+def test_a_misspelt_key_or_value_does_not_have_it(wrong: dict[str, Any]) -> None:
+    services = [BLUEPRINT["services"][0] | wrong, *BLUEPRINT["services"][1:]]
+
+    assert not Draft202012Validator(SHAPE).is_valid(BLUEPRINT | {"services": services})
 
 
 def test_only_the_gateway_is_public() -> None:
