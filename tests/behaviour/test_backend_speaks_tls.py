@@ -14,6 +14,7 @@ import uvloop
 from gateway.proxy.inquiry import Verdict, inquire
 from gateway.settings import GatewaySettings
 from tests.gateway.proxy.wire import Backend, answers, gateway
+from tests.house.installed import installed
 
 JOB = b'POST /flagged HTTP/1.1\r\nHost: a\r\nContent-Length: 15\r\n\r\n{"user_id":"u"}'
 
@@ -28,7 +29,7 @@ class Certificate(NamedTuple):
 def certificate(folder: Path, name: str) -> Certificate:
     key, file = folder / f"{name}.key", folder / f"{name}.pem"
     command = [
-        "openssl",
+        installed("openssl"),
         "req",
         "-x509",
         "-newkey",

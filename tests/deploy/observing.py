@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.deploy.machine import free_ports
-from tests.deploy.observers import needs
+from tests.house.installed import installed
 from tests.house.sources import REPOSITORY
 
 CONFIG = REPOSITORY / "deploy/prometheus"
@@ -55,7 +55,7 @@ class Prometheus:
     def __init__(self, folder: Path, targets: Mapping[str, str], token: str) -> None:
         self._address = f"127.0.0.1:{free_ports(('prometheus',))['prometheus']}"
         self._command = [
-            needs("prometheus"),
+            installed("prometheus"),
             f"--config.file={configured(folder, targets, token)}",
             f"--storage.tsdb.path={folder / 'data'}",
             f"--web.listen-address={self._address}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -118,3 +119,37 @@ def test_the_bill_of_materials_names_every_package_and_its_hashes() -> None:
 
     assert {part["name"]: part["version"] for part in bill["components"]} == locked(lock)
     assert all(part["hashes"] for part in bill["components"])
+
+
+def build_images(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The script on a machine that has none of what it needs."""
+    tools = folder / "tools"
+    tools.mkdir(exist_ok=True)
+    for name in ("bash", "dirname", "env"):
+        (tools / name).unlink(missing_ok=True)
+        (tools / name).symlink_to(shutil.which(name) or name)
+    script = REPOSITORY / "deploy" / "build_images.sh"
+    return subprocess.run([script], env={"PATH": str(tools)} | variables, capture_output=True, text=True, check=False)
+
+
+def test_where_no_image_can_be_built_it_says_so_and_in_ci_it_fails(tmp_path: Path) -> None:
+    here, in_ci = build_images(tmp_path), build_images(tmp_path, CI="true")
+
+    for ended in (here, in_ci):
+        assert ended.stderr.startswith("SKIPPED: no image was built or tried, for want of: ")
+        assert "buildah" in ended.stderr
+    assert (here.returncode, in_ci.returncode) == (0, 1)
+
+
+def test_ci_builds_and_starts_all_images_from_nothing_before_the_tests() -> None:
+    """L-36, L-41: a clone has no cache, so every image is built anew; and the last words are those of the tests."""
+    steps = re.search(r"^check: ([a-z ]+) ##", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    ci = (REPOSITORY / ".ci" / "run").read_text()
+    script = (REPOSITORY / "deploy" / "build_images.sh").read_text()
+
+    assert steps is not None
+    assert steps[1].split()[-2:] == ["images", "test"]
+    assert "export CI=true" in ci
+    assert "needed+=(buildah)" in ci
+    assert f"wanted=({' '.join(FILES)})" in script
+    assert 'python3 deploy/images/try_image.py "$name"' in script

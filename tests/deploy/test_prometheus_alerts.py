@@ -12,7 +12,7 @@ import yaml
 
 from tests.deploy.alert_cases import DAYS, MINUTES, Case, Series
 from tests.deploy.compose import raw
-from tests.deploy.observers import needs
+from tests.house.installed import installed
 from tests.house.sources import REPOSITORY
 
 RULES = sorted((REPOSITORY / "deploy/prometheus/rules").glob("*.yml"))
@@ -59,7 +59,9 @@ def written(folder: Path, case: Case, unit: str) -> Path:
 def test_each_alert_fires_when_it_should_and_is_silent_beside_it(tmp_path: Path) -> None:
     files = [written(tmp_path, case, unit) for cases, unit in ((MINUTES, "m"), (DAYS, "h")) for case in cases]
 
-    ended = subprocess.run([needs("promtool"), "test", "rules", *files], capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [installed("promtool", "prometheus"), "test", "rules", *files], capture_output=True, text=True, check=False
+    )
 
     said = ended.stdout + ended.stderr
     assert (ended.returncode, said.count("SUCCESS")) == (0, len(files)), said
@@ -91,9 +93,8 @@ def test_every_alert_says_what_is_wrong_what_to_do_and_where_to_read_on(alert: d
     ids=["prometheus", "rules", "alertmanager"],
 )
 def test_the_files_are_valid(command: list[str]) -> None:
-    ended = subprocess.run(
-        [needs(command[0]), *command[1:]], cwd=REPOSITORY, capture_output=True, text=True, check=False
-    )
+    tool = installed(command[0], "prometheus prometheus-alertmanager")
+    ended = subprocess.run([tool, *command[1:]], cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
 

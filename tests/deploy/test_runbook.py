@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.deploy.machine import FORCE_KEY, SECRETS, Machine
+from tests.house.installed import installed
 from tests.house.sources import REPOSITORY
 from tests.v2_service.exports import export
 
@@ -122,6 +123,7 @@ def variables(machine: Machine) -> Iterator[dict[str, str]]:
 
 @pytest.mark.timeout(300)  # some fifty processes one after the other, on a machine that may be busy
 def test_every_command_does_what_the_page_says(machine: Machine, variables: dict[str, str]) -> None:
+    installed("curl")
     # Rolling back ends all jobs, so those of the later sections begin after it.
     first, later = PAGE.read_text().split("\n## Stuck job\n")
     helpers = _BLOCK.findall(first)[0][1]

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.deploy.machine import free_ports
+from tests.house.installed import installed
 from tests.house.sources import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "tutorial.md"
@@ -25,6 +26,7 @@ def with_ports(text: str, ports: dict[str, int]) -> str:
 
 
 def test_every_block_does_what_the_page_says(tmp_path: Path) -> None:
+    installed("curl")
     page = with_ports(PAGE.read_text(), free_ports(("9001", "9002", "8080", "9090")))
     blocks = _BLOCK.findall(page)
     script = "set -m\n" + "".join(f"{code}\necho '{MARK}'\n" for kind, code in blocks if kind == "sh")

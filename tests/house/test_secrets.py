@@ -8,6 +8,7 @@ from collections import Counter
 from detect_secrets.core.scan import scan_file
 from detect_secrets.settings import transient_settings
 
+from tests.house.installed import installed
 from tests.house.sources import REPOSITORY
 
 # Shapes of real credentials, wherever they stand.
@@ -51,7 +52,7 @@ WORTH_A_LOOK = (
 
 def tracked(beginnings: str) -> list[str]:
     """Tracked files in which one of the beginnings stands. Locks hold hashes, tests/data published conversations."""
-    command = ["git", "grep", "-lIiE", beginnings, "--", ".", ":!*.lock", ":!tests/data"]
+    command = [installed("git"), "grep", "-lIiE", beginnings, "--", ".", ":!*.lock", ":!tests/data"]
     return subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout.splitlines()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 
+from tests.house.installed import installed
 from tests.house.sources import REPOSITORY, ROOMS, modules
 
 MAX_LINES = 400
@@ -71,7 +72,7 @@ def test_the_repository_names_no_machine_and_no_package_host() -> None:
     hosts = "|".join(("py" + "pi.org", "python" + "hosted", "registry." + "npmjs", "deb." + "debian"))
     paths = "|".join(("/" + "work/", "/" + "root/", "/" + "home/[a-z]"))
     found = subprocess.run(
-        ["git", "grep", "-nIE", f"({hosts}|{paths})", "--", ".", ":!tests/data"],
+        [installed("git"), "grep", "-nIE", f"({hosts}|{paths})", "--", ".", ":!tests/data"],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
