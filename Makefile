@@ -5,10 +5,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help run demo test check lint types audit bench fuzz guard-sim settings lock dashboards docs smoke images sbom clean
+.PHONY: help run demo test check lint types audit bench fuzz guard-sim settings lock dashboards docs smoke images empty-machine sbom clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=/path/to/python3")'
@@ -74,6 +74,9 @@ smoke: $(STAMP) ## is a deployment whole? URL=https://... ARGS="--ops http://...
 
 images: ## build the images with buildah, start each and ask its health (needs root, buildah, debootstrap)
 	@deploy/build_images.sh
+
+empty-machine: ## try a clone on a new Debian with python3 and make alone (needs root, debootstrap)
+	@deploy/empty_machine.sh
 
 sbom: $(STAMP) ## write a bill of materials per image to build/sbom
 	@mkdir -p build/sbom

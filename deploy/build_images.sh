@@ -33,6 +33,11 @@ if ((${#missing[@]})); then
     exit 0
 fi
 
+# Mounts of its own, so that none stays behind. Where that is not allowed, overlay is not either.
+if [[ -z "${BANYAN_APART:-}" ]] && unshare --mount true 2>/dev/null; then
+    BANYAN_APART=yes exec unshare --mount "$0" ${base:+--base "$base"} "${wanted[@]}"
+fi
+
 work="${BANYAN_BUILD_DIR:-$PWD/build/images}"
 mkdir -p "$work"
 # chroot works where there are no namespaces, as inside many CI machines. So does vfs where overlay cannot be mounted, but
