@@ -316,7 +316,7 @@ def read_settings(**options: object) -> GatewaySettings:
     """
     given = {name: value for name, value in options.items() if value is not None}
     file = given.get("env_file") or os.environ.get("GATEWAY_ENV_FILE") or None
-    in_file = dotenv_values(str(file)) if file and Path(str(file)).is_file() else {}
+    in_file = _variables(Path(str(file))) if file else {}
     problems = unknown({**in_file, **os.environ}, map(variable, GatewaySettings.model_fields))
     try:
         settings = GatewaySettings(_env_file=file, **given)  # type: ignore[arg-type,call-arg]  # the class itself checks
@@ -325,6 +325,16 @@ def read_settings(**options: object) -> GatewaySettings:
     if problems:
         raise InvalidSettingsError(problems)
     return settings
+
+
+def _variables(file: Path) -> dict[str, str | None]:
+    """What an env file says; nothing if there is none. Raises InvalidSettingsError for what is no text."""
+    try:
+        return dotenv_values(file) if file.is_file() else {}
+    except OSError as error:
+        raise InvalidSettingsError([f"env_file: cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise InvalidSettingsError(["env_file: is not UTF-8"]) from None
 
 
 def variable(name: str) -> str:

@@ -42,6 +42,10 @@ def parse_upstream(url: str) -> Address:
         raise ValueError("give http://HOST:PORT, https://HOST or unix:/PATH")
     if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username:
         raise ValueError("a backend is a scheme, a host and a port: no path, query or user")
+    try:
+        parts.hostname.encode("idna")  # as the resolver will
+    except UnicodeError:
+        raise ValueError("the name of the host has an empty or too long part") from None
     tls = parts.scheme == "https"
     return Address(host=parts.hostname, port=parts.port or (443 if tls else 80), tls=tls)
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from gateway.proxy.address import Address, parse_listen, parse_upstream
 from gateway.proxy.config import WorkerConfig
-from gateway.settings import GatewaySettings
+from gateway.settings import GatewaySettings, InvalidSettingsError, read_settings
 
 
 @pytest.fixture(autouse=True)
@@ -120,6 +120,13 @@ def test_secrets_are_not_shown() -> None:
     assert "hush" not in repr(GatewaySettings(ops_token="hush", api_key="hush"))  # type: ignore[arg-type]  # as read
 
 
+def test_an_env_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "variables"
+    file.write_bytes(b"GATEWAY_NAME=caf\xe9\n")
+    with pytest.raises(InvalidSettingsError, match=r"env_file: is not UTF-8"):
+        read_settings(env_file=file)
+
+
 def test_a_worker_gets_all_of_its_settings() -> None:
     config = GatewaySettings(head_bytes=2048, drain_seconds=3).worker_config()
     assert WorkerConfig.from_json(config.to_json()) == config
@@ -143,7 +150,22 @@ def test_a_backend_is_a_host_or_a_socket(url: str, address: Address) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "a", "a:x", "ftp://a", "http://", "http://a/x", "http://u@a", "http://a?x", "unix:", "http://a:x"]
+    "url",
+    [
+        "",
+        "a",
+        "a:x",
+        "ftp://a",
+        "http://",
+        "http://a/x",
+        "http://u@a",
+        "http://a?x",
+        "unix:",
+        "http://a:x",
+        "http://a..b",
+        "http://.",
+        f"http://{'a' * 64}",
+    ],
 )
 def test_anything_else_is_no_backend(url: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
