@@ -29,6 +29,7 @@ from sandbox.stack.services import (
     sandbox_environment,
     sandbox_service,
 )
+from sandbox.stack.state import StateUnusable, clear, make
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 IMPORT_TIMEOUT_SECONDS = 300.0
@@ -40,7 +41,10 @@ console = Console()
 State = Annotated[Path, typer.Option(envvar="STACK_STATE", help="Folder for databases, flags and logs.")]
 Users = Annotated[int, typer.Option(envvar="STACK_USERS", min=1, help="How many demo users import an export.")]
 Percent = Annotated[int, typer.Option(envvar="STACK_PERCENT", min=0, max=100, help="Share of users sent to v2.")]
-Exports = Annotated[Path, typer.Option(envvar="STACK_EXPORTS", help="Folder below which ChatGPT exports lie.")]
+Exports = Annotated[
+    Path,
+    typer.Option(envvar="STACK_EXPORTS", exists=True, file_okay=False, help="Folder below which ChatGPT exports lie."),
+]
 Workers = Annotated[int, typer.Option(envvar="STACK_WORKERS", min=1, help="Proxy worker processes.")]
 Public = Annotated[int, typer.Option(envvar="STACK_PUBLIC_PORT", help="Public port; 0 takes any free one.")]
 Ops = Annotated[int, typer.Option(envvar="STACK_OPS_PORT", help="Ops port; 0 takes any free one.")]
@@ -76,7 +80,8 @@ def demo(
     workers: Workers = 1,
 ) -> None:
     """The same on fresh state and any free ports, then exit: 0 only if every import completed."""
-    shutil.rmtree(state, ignore_errors=True)
+    with _usable():
+        clear(state.resolve())
     with stack(state, percent, workers, Ports(0, 0, 0, 0, 0)) as (layout, _):
         imports = import_all(layout, exports, users)
     raise typer.Exit(0 if all(item.status == "complete" for item in imports) else 1)
@@ -91,7 +96,8 @@ def stack(
     `interrupted` is the exit code of a Ctrl-C (or SIGTERM) once everything is up; before that it is always 130.
     """
     state = state.resolve()
-    state.mkdir(parents=True, exist_ok=True)
+    with _usable():
+        make(state)
     layout = Layout(choose(wanted, console.print), state, workers)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
@@ -114,6 +120,14 @@ def stack(
     except KeyboardInterrupt:
         console.print("stopped" if is_up else "stopped before everything was up")
         raise typer.Exit(interrupted if is_up else 130) from None
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    try:
+        yield
+    except StateUnusable as problem:
+        raise typer.BadParameter(str(problem), param_hint="--state") from None
 
 
 def set_flag(layout: Layout, percent: int) -> None:

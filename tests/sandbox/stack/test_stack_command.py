@@ -77,3 +77,13 @@ def test_a_demo_whose_imports_cannot_complete_exits_non_zero(state: Path, tmp_pa
     ran = subprocess.run(command, env=WIDE, capture_output=True, text=True, timeout=110)
     assert ran.returncode == 1, ran.stdout + ran.stderr
     assert "failed" in ran.stdout
+
+
+def test_a_demo_that_would_empty_a_folder_of_somebodys_work_does_not_start(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    ran = subprocess.run(
+        [*STACK, "demo", "--state", str(tmp_path)], env=WIDE, capture_output=True, text=True, timeout=110
+    )
+    assert ran.returncode == 2, ran.stdout + ran.stderr
+    assert "thesis.tex" in ran.stderr
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
