@@ -19,9 +19,10 @@ _BUSY: Final = frozenset({408, 425, 429})
 
 
 class SupabaseReader:
-    """GET and HEAD. Raises SourceUnavailable and SourceRefused, whose messages name no row and no key.
+    """GET and HEAD, and POST only to call what writes nothing.
 
-    A `key` of a role of our own needs the project's `anon_key` beside it: the platform's door knows only its own keys.
+    Raises SourceUnavailable and SourceRefused, whose messages name no row and no key. A `key` of a role of our own
+    needs the project's `anon_key` beside it: the platform's door knows only its own keys.
     """
 
     def __init__(
@@ -67,11 +68,27 @@ class SupabaseReader:
             raise SourceRefused(f"{table}: the answer holds no count")
         return int(total)
 
-    async def _ask(self, method: str, table: str, query: Mapping[str, str], *, prefer: str = "") -> httpx.Response:
+    async def call(self, function: str, arguments: Mapping[str, object]) -> object:
+        """The result of a function that writes nothing, as JSON."""
+        answer = await self._ask("POST", f"rpc/{function}", {}, body=arguments)
+        try:
+            return answer.json()
+        except ValueError:
+            raise SourceRefused(f"{function}: the answer is no JSON") from None
+
+    async def _ask(
+        self,
+        method: str,
+        table: str,
+        query: Mapping[str, str],
+        *,
+        prefer: str = "",
+        body: Mapping[str, object] | None = None,
+    ) -> httpx.Response:
         await self._pace()
         headers = {"prefer": prefer} if prefer else {}
         try:
-            answer = await self._client.request(method, f"/{table}", params=dict(query), headers=headers)
+            answer = await self._client.request(method, f"/{table}", params=dict(query), headers=headers, json=body)
         except httpx.HTTPError as error:
             raise SourceUnavailable(f"{table}: no answer ({type(error).__name__})") from None
         if answer.is_success:

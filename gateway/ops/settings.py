@@ -60,6 +60,19 @@ class RolloutSettings(BaseSettings):
     ca_file: str = Field(
         "", validation_alias="GATEWAY_CA_FILE", description="certificate authorities (PEM) for v2 by https"
     )
+    supabase_url: AnyHttpUrl | None = Field(
+        None,
+        validation_alias="GATEWAY_SUPABASE_URL",
+        description="the database that both pipelines write to, as the gateway knows it; needed for `compare` alone",
+    )
+    supabase_service_key: SecretStr | None = Field(
+        None,
+        validation_alias="GATEWAY_SUPABASE_SERVICE_KEY",
+        description="service-role key of that database, or a key of the role banyan_gateway",
+    )
+    supabase_anon_key: SecretStr | None = Field(
+        None, validation_alias="GATEWAY_SUPABASE_ANON_KEY", description="the public key of that database's project"
+    )
     flag: str = Field(DEFAULT_FLAG, description="flag that `explain` and `preview` ask about")
     who: str = Field(default_factory=_whoami, description="your name in the journal; user and machine if unset")
 

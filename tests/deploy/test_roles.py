@@ -121,6 +121,20 @@ def test_v2_may_call_every_function_that_it_names_and_no_inner_one(sandbox: Runn
     assert not any(gateway for _, gateway in rights.values())
 
 
+def test_the_gateway_may_call_the_functions_of_the_comparison_alone(sandbox: RunningSandbox) -> None:
+    question = """select p.proname, has_function_privilege('banyan_gateway', p.oid, 'execute'),
+                         has_function_privilege('banyan_v2', p.oid, 'execute')
+                         or has_function_privilege('anon', p.oid, 'execute')
+                  from pg_proc p where p.pronamespace = 'public'::regnamespace and starts_with(p.proname, 'banyan_')"""
+    with psycopg.connect(sandbox.sql_uri) as connection:
+        rights = {name: (gateway, others) for name, gateway, others in connection.execute(question)}
+
+    compared = {name for name, (gateway, _) in rights.items() if gateway}
+    assert compared == {"banyan_compare_pairs", "banyan_compare_result", "banyan_compare_search"}
+    assert len(rights) > len(compared)
+    assert not any(others for _, others in rights.values())
+
+
 @pytest.mark.parametrize(
     ("role", "tables", "columns"),
     [("banyan_v2", V2_READS, V2_COLUMNS), ("banyan_gateway", set(), GATEWAY_COLUMNS)],

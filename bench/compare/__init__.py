@@ -1,0 +1,1 @@
+"""Legacy's imports and v2's dry runs of every example export, side by side."""
