@@ -95,10 +95,16 @@ async def test_the_gateways_proof_of_an_import_works_under_its_role(sandbox: Run
         stored, _ = await look_at(source, read_job(Pipeline.V2, row))
         with pytest.raises(SourceRefused):
             await source.rows("conversation_chunks", {"select": "content", "user_id": f"eq.{imported}"})
+        made = await source.call("banyan_compare_result", {"p_user": imported, "p_run": None})
+        assert (
+            await source.call("banyan_compare_pairs", {"p_since": "2020-01-01", "p_user": imported, "p_limit": 1}) == []
+        )
     finally:
         await source.close()
 
     assert stored.chunks == stored.embedded > 0
+    assert isinstance(made, dict)
+    assert made["profile"]["total_chunks"] == stored.chunks
     assert (stored.profile, stored.documents, stored.generic, stored.newer) == (True, True, False, False)
 
 
