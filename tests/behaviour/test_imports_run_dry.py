@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +12,10 @@ from typing import Any  # rows are JSON
 import httpx
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
 from flags.bucketing import bucket
+from gateway.ops.rollout_cli import app
 from sandbox.running import RunningSandbox
 from sandbox.stack.ports import Ports, choose
 from sandbox.stack.processes import Processes
@@ -111,6 +114,25 @@ def test_v2_does_what_legacy_does_and_touches_nothing_of_the_user(running: Runni
     assert running.sandbox.rows("pipeline_runs", {"user_id": f"eq.{user}"}) == []
     told = [call["body"] for call in running.sandbox.callbacks() if call["body"].get("user_id") == user]
     assert [body for body in told if "run_id" in body] == []
+
+
+def test_both_results_can_be_laid_side_by_side(running: Running) -> None:
+    user = running.user()
+    running.imported(user, "compared")
+    until(lambda: [run["status"] for run in running.dry_runs(user)] == ["complete"])
+    until(lambda: running.sandbox.rows("processing_jobs", {"user_id": f"eq.{user}"})[0]["status"] == "complete")
+    database = {
+        "GATEWAY_SUPABASE_URL": running.sandbox.url,
+        "GATEWAY_SUPABASE_SERVICE_KEY": running.sandbox.keys.service,
+    }
+    result = CliRunner().invoke(app, ["compare", "--user", user, "--json"], env=database)
+    document = json.loads(result.stdout)
+    assert (document["pairs"], document["left_out"]) == (1, {})
+    (observation,) = document["observations"]
+    for side in ("control", "candidate"):
+        assert (observation[side]["succeeded"], observation[side]["conversations"]) == (1, 3)
+        assert observation[side]["found"] == 1
+    assert observation["candidate"]["dollars"] > 0
 
 
 def test_users_of_low_buckets_are_left_alone(running: Running) -> None:
