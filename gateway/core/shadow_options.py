@@ -14,11 +14,13 @@ def read_shadowing(value: object) -> Shadowing:
     if not isinstance(value, Mapping):
         raise ValueError("a table like { percent = 5 }")
     wrong = [f"'{name}' is unknown" for name in value if name not in _MEANINGS]
-    wrong += [f"'{name}' is {meaning}" for name, (meaning, right) in _MEANINGS.items() if not right(value.get(name))]
+    wrong += [
+        f"'{name}' must be {meaning}" for name, (meaning, right) in _MEANINGS.items() if not right(value.get(name))
+    ]
     if "percent" not in value:
         wrong.append("'percent' is needed")
     if wrong:
-        raise ValueError(f"a table like {{ percent = 5 }}, in which {', '.join(wrong)}")
+        raise ValueError(f"a table like {{ percent = 5 }}: {'; '.join(wrong)}")
     known = dict(value)
     if "ignore" in known:
         known["ignore"] = tuple(known["ignore"])

@@ -176,10 +176,18 @@ class Shadows:
             copy = self._waiting.popleft()
             if copy.until <= time.monotonic():
                 self._end(copy, Outcome.EXPIRED)
-                continue
-            task = service.loop.create_task(self._send(copy))
-            self._running[task] = copy
-            task.add_done_callback(self._sent)
+            elif not self._is_wanted(copy):
+                self._end(copy, Outcome.STOPPED)
+            else:
+                task = service.loop.create_task(self._send(copy))
+                self._running[task] = copy
+                task.add_done_callback(self._sent)
+
+    def _is_wanted(self, copy: Copy) -> bool:
+        """Whether the flag still says so: it may have been turned off while the copy waited."""
+        shadow = copy.route.shadow
+        flag = copy.route.flag or (shadow.flag if shadow else None)
+        return has_copies(self._feature(flag), copy.answered)
 
     def _may_start(self) -> bool:
         """Dry runs go one at a time until v2 has shown that it knows them: the first mistake is the last."""

@@ -42,18 +42,18 @@ def test_without_it_nothing_is_shadowed() -> None:
         (
             '{ percent = 0, per_day = 1.5, safe = 1, repeat = -1, ignore = ["x"], flag = "", odd = 1 }',
             [
-                "'percent' is more than 0, and at most 100",
-                "'per_day' is a whole number",
-                "'safe' is true or false",
-                "'repeat' is from 0 to 100",
-                "'ignore' is a list of at most 50 paths",
-                "'flag' is a flag's name",
+                "'percent' must be more than 0, and at most 100",
+                "'per_day' must be a whole number",
+                "'safe' must be true or false",
+                "'repeat' must be from 0 to 100",
+                "'ignore' must be a list of at most 50 paths",
+                "'flag' must be a flag's name",
                 "'odd' is unknown",
             ],
         ),
-        ("{ percent = true }", ["'percent' is more than 0"]),
-        ("{ percent = 101 }", ["'percent' is more than 0"]),
-        ("{ percent = 1, per_day = 0 }", ["'per_day' is a whole number, 1 or more"]),
+        ("{ percent = true }", ["'percent' must be more than 0"]),
+        ("{ percent = 101 }", ["'percent' must be more than 0"]),
+        ("{ percent = 1, per_day = 0 }", ["'per_day' must be a whole number, 1 or more"]),
     ],
 )
 def test_all_problems_are_told_at_once(text: str, parts: list[str]) -> None:

@@ -13,7 +13,7 @@ from gateway.core.breaker import State
 from gateway.core.shadowing import MAX_COPIED
 from gateway.proxy.drain import drain
 from tests.gateway.proxy.shadowing import DRY, ROUTES, ask, counted, job, never, outcomes, shadowing
-from tests.gateway.proxy.wire import Backend, read_request
+from tests.gateway.proxy.wire import Backend, flags_document, read_request
 
 
 async def test_a_body_beyond_the_bound_is_not_copied(tmp_path: Path) -> None:
@@ -133,6 +133,27 @@ async def test_a_kill_ends_what_waits_and_what_is_under_way(tmp_path: Path) -> N
         await ask(running, job())
         assert outcomes(running) == {"stopped": 2}
         assert running.service.shadows.held == 0
+
+
+@pytest.mark.parametrize("stage", ["off", "complete"])
+async def test_what_waits_is_not_sent_any_more_when_the_stage_says_so(tmp_path: Path, stage: str) -> None:
+    gate = asyncio.Event()
+
+    async def waits(_: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        await gate.wait()
+        writer.write(DRY)
+
+    legacy, v2 = Backend(), Backend(script=waits)
+    async with shadowing(tmp_path, legacy, v2, shadow_seconds=300.0) as running:
+        await ask(running, job())
+        await ask(running, job())
+        (tmp_path / "features.json").write_text(flags_document(0, stage, generation=3))
+        running.service.flags.poll()
+        gate.set()
+        await running.until(counted(running, 2))
+        assert outcomes(running) == {"sent": 1, "stopped": 1}
+        assert v2.connections == 1
 
 
 async def test_the_drain_does_not_wait_for_copies(tmp_path: Path) -> None:
