@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,12 @@ def parse_parent(stat: str) -> int:
 def parse_run_time(schedstat: str) -> int:
     """Nanoseconds a thread has run (user and system), out of /proc/PID/task/TID/schedstat."""
     return int(schedstat.split(maxsplit=1)[0])
+
+
+def parse_waited_ticks(stat: str) -> int:
+    """Clock ticks (user and system) of ended and waited-for children, out of /proc/PID/stat."""
+    fields = stat.rpartition(")")[2].split()
+    return int(fields[13]) + int(fields[14])
 
 
 def parse_kib(page: str, name: str) -> int:
@@ -65,6 +72,11 @@ def thread_times(root: int) -> dict[tuple[int, int], int]:
                 with suppress(FileNotFoundError, ProcessLookupError):
                     found[process, int(task.name)] = parse_run_time((task / "schedstat").read_text())
     return found
+
+
+def waited_time(pid: int) -> int:
+    """Nanoseconds run by children of a process that have ended, in steps of a clock tick."""
+    return parse_waited_ticks((PROC / str(pid) / "stat").read_text()) * 10**9 // os.sysconf("SC_CLK_TCK")
 
 
 def resident_kib(root: int) -> dict[int, int]:

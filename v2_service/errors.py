@@ -22,6 +22,7 @@ V2Error
     ├── Overtaken            somebody else stored newer chunks of the user: they stay, and this run fails
     ├── ExportMissing        no such object in Storage
     ├── ExportTooLarge       larger than the limit
+    ├── ReadingStopped       the process that read the export is gone: killed, or out of memory
     ├── ModelUnavailable     no answer from the language model
     ├── EmbeddingsUnavailable
     ├── CallbackFailed       the web app did not take the news
@@ -157,6 +158,11 @@ class ExportMissing(ServiceFailed):
 
 class ExportTooLarge(ServiceFailed):
     code = "export_too_large"
+
+
+class ReadingStopped(ServiceFailed):
+    code = "reading_stopped"
+    transient = True
 
 
 class ModelUnavailable(ServiceFailed):

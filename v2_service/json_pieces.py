@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import ijson
 
@@ -24,9 +25,18 @@ BLOCK_BYTES = 32 * 1024
 LIMITS = ExportLimits(max_conversation_bytes=2**40, max_conversation_structures=4_000_000)
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A value whose JSON text, as PostgreSQL can store it, is there already."""
+
+    text: str
+
+
 def pieces(value: object, depth: int = DEPTH) -> Iterator[str]:
     """The JSON text of a value as PostgreSQL can store it, in parts."""
-    if depth and value and isinstance(value, Mapping):
+    if isinstance(value, Written):
+        yield value.text
+    elif depth and value and isinstance(value, Mapping):
         before = "{"
         for key, item in value.items():
             yield f"{before}{json.dumps(storable_json(str(key)))}:"
@@ -55,7 +65,7 @@ def is_small(value: object, limit: int = SMALL_BYTES) -> bool:
     open_values = [value]
     while open_values:
         one = open_values.pop()
-        left -= len(one) if isinstance(one, str) else 8
+        left -= len(one) if isinstance(one, str) else len(one.text) if isinstance(one, Written) else 8
         if isinstance(one, Mapping):
             left -= 8 * len(one)
             open_values.extend(one.values() if left > 0 else ())

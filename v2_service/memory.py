@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -11,9 +12,9 @@ KIB = 1024
 
 
 def free_memory(limit: int | None, proc: Path = PROC, container: Path = CONTAINER_LIMIT) -> int | None:
-    """What this process may still take: of `limit`, else of the container's limit, and never more than the machine has.
+    """What this process and those it started may still take: of `limit`, else of the container's limit.
 
-    `limit` is in bytes.
+    `limit` is in bytes; it is never more than the machine has.
     """
     available = _available(proc)
     own = limit if limit is not None else _container_limit(container)
@@ -33,11 +34,25 @@ def _available(proc: Path) -> int | None:
 
 
 def _used(proc: Path) -> int | None:
-    """Resident bytes of this process."""
+    """Resident bytes of this process and of those that it started."""
+    own = _resident(proc / "self")
+    return None if own is None else own + sum(_resident(proc / child) or 0 for child in _children(proc))
+
+
+def _resident(process: Path) -> int | None:
     try:
-        return int((proc / "self" / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return int((process / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
         return None
+
+
+def _children(proc: Path) -> set[str]:
+    """Processes that this one's threads have started; none where the kernel does not list them."""
+    found: set[str] = set()
+    for listed in proc.glob("self/task/*/children"):
+        with contextlib.suppress(OSError):
+            found.update(listed.read_text().split())
+    return found
 
 
 def _container_limit(path: Path) -> int | None:

@@ -26,7 +26,7 @@ from v2_service.jobs.services import Services
 from v2_service.jobs.session import BEATS_PER_LEASE
 from v2_service.jobs.sources import ExportSource
 from v2_service.paths import storage_path, user_id
-from v2_service.processors import ChunkingSettings, DropReport, ProcessingError, chunk_conversations
+from v2_service.processors import ChunkingSettings, ProcessingError
 
 PAGE = 500
 ANY_VERSION = 2**31 - 1
@@ -174,16 +174,16 @@ class Rechunker:
         path = self._folder / user
         try:
             await self._download(candidate.storage_path, user, path)
-            after = await asyncio.to_thread(self._counted, path)
+            after = await self._counted(path)
         except (V2Error, ProcessingError) as error:
             return Rechunked(user, problem=error.code, sentence=str(error))
         finally:
             path.unlink(missing_ok=True)
         return Rechunked(user, candidate.chunks, after)
 
-    def _counted(self, path: Path) -> int:
-        conversations = ExportSource(path).iterate(DropReport())
-        return sum(1 for _ in chunk_conversations(conversations, self._services.now()))
+    async def _counted(self, path: Path) -> int:
+        rows = ExportSource(path, self._services.readers).rows(self._services.now())
+        return sum([batch.count async for batch in rows])
 
     async def _claimed(self, lease: Lease) -> Rechunked:
         path = self._folder / lease.run_id
@@ -208,8 +208,8 @@ class Rechunker:
         assert lease.storage_path is not None
         await self._download(lease.storage_path, lease.user_id, path)
         await self._rechunks.export_is(lease, await asyncio.to_thread(_digest, path))
-        source = ExportSource(path)
-        await generation.stage(self._services, lease, source, lease.accepted_at, DropReport())
+        export = ExportSource(path, self._services.readers)
+        await generation.stage(self._services, lease, export, lease.accepted_at)
         await self._rechunks.carry_embeddings(lease)
         budget = Budget(self._services.costs, self._services.settings, lease.run_id)
         embedded = await generation.embed(self._services, lease, budget, _heard)

@@ -185,6 +185,12 @@ class Settings(BaseSettings):
         default=7.0, gt=0, description="days after which ended dry runs are deleted, with all that they made"
     )
     running_imports: int = Field(default=5, ge=1, le=100, description="imports that run at once; others wait")
+    reading_processes: int = Field(
+        default=2,
+        ge=1,
+        le=100,
+        description="exports that are read at once, each in a process of its own of about 25 MiB; others wait",
+    )
     embedding_concurrency: int = Field(
         default=5, ge=1, le=50, description="embedding calls at once, for all imports of this process together"
     )

@@ -34,7 +34,8 @@ times a second. Bills are compared import by import and step by step."""
 KILLS_AGAIN = "The same with another seed (`--seed {seed}`): a campaign with a sandbox and users of its own."
 MEMORY = """Exports as large users have them: conversations of a megabyte, of which a few kilobytes are talk and the
 rest is what tools wrote, edits and hidden messages. A new service for each row; three model calls at once. Memory is
-the process's resident set: its peak is the kernel's own (VmHWM). /health is asked up to twenty times a second
+resident memory: the service's own peak is the kernel's (VmHWM), and the highest sum of the processes that read exports
+for it is added. /health is asked up to twenty times a second
 meanwhile, in turn with a process that does nothing else: its column is what the machine itself makes everybody wait
 (see the load average: two processors)."""
 PARSING = """Nearly every byte is talk on the active path. Processor time of a process that does nothing else."""
@@ -109,6 +110,7 @@ def memory_table(found: Found) -> Table:
     heads = {
         "before MiB": "before_mib",
         "peak MiB": "peak_mib",
+        "of it readers MiB": "readers_mib",
         "after MiB": "after_mib",
         "seconds": "seconds",
         "CPU ms/MB": "cpu_ms_per_mb",
@@ -117,6 +119,7 @@ def memory_table(found: Found) -> Table:
         "max ms": "health_max_ms",
         "failures": "health_failures",
         "idle process p99 ms": "idle_p99_ms",
+        "its max ms": "idle_max_ms",
         "load": "load",
     }
     rows = tuple(
@@ -125,7 +128,7 @@ def memory_table(found: Found) -> Table:
             ", ".join(row["status"]),
             f"{row['counts']['chunks']:,}",
             f"{row['coverage']:.0%}",
-            *(str(row[name]) for name in heads.values()),
+            *(str(row.get(name, NONE)) for name in heads.values()),
         )
         for row in found["rows"]
     )

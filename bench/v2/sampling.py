@@ -18,9 +18,11 @@ from typing import Self
 
 import httpx
 
-from bench.procfs import forget_peak, peak_kib, resident_kib, run_time, thread_times
+from bench.procfs import forget_peak, peak_kib, resident_kib, run_time, thread_times, waited_time
 
 EVERY_SECONDS = 0.05
+# The processes that read exports for the service come and go: they are weighed at every so many looks.
+WEIGHED_EVERY = 5
 IDLE_SERVER = """
 import asyncio
 async def answer(reader, writer):
@@ -43,10 +45,14 @@ def percentile(values: list[float], share: float) -> float:
 
 @dataclass(slots=True)
 class Seen:
-    """Memory in MiB, latencies of /health in milliseconds, processor seconds of the service."""
+    """Memory in MiB, latencies of /health in milliseconds, processor seconds of the service.
+
+    `peak_mib` is the service's own highest, and the highest of its readers together: an upper bound of both at once.
+    """
 
     before_mib: float = 0.0
     peak_mib: float = 0.0
+    readers_mib: float = 0.0
     after_mib: float = 0.0
     cpu_seconds: float = 0.0
     health_ms: list[float] = field(default_factory=list)
@@ -58,6 +64,7 @@ class Seen:
         return {
             "before_mib": round(self.before_mib, 1),
             "peak_mib": round(self.peak_mib, 1),
+            "readers_mib": round(self.readers_mib, 1),
             "after_mib": round(self.after_mib, 1),
             "cpu_seconds": round(self.cpu_seconds, 1),
             "health_p50_ms": round(percentile(self.health_ms, 0.5), 1),
@@ -83,7 +90,7 @@ class Sampler:
     def __enter__(self) -> Self:
         self.seen.before_mib = sum(resident_kib(self._pid).values()) / 1024
         forget_peak(self._pid)
-        self._times = thread_times(self._pid)
+        self._times, self._waited = thread_times(self._pid), waited_time(self._pid)
         self._thread.start()
         return self
 
@@ -92,9 +99,10 @@ class Sampler:
     ) -> None:
         self._over.set()
         self._thread.join()
-        self.seen.peak_mib = sum(peak_kib(self._pid).values()) / 1024
+        self.seen.peak_mib = peak_kib(self._pid)[self._pid] / 1024 + self.seen.readers_mib
         self.seen.after_mib = sum(resident_kib(self._pid).values()) / 1024
-        self.seen.cpu_seconds = run_time(self._times, thread_times(self._pid)) / 1e9
+        ended = waited_time(self._pid) - self._waited
+        self.seen.cpu_seconds = (run_time(self._times, thread_times(self._pid)) + ended) / 1e9
 
     def _ask(self) -> None:
         with idle_server() as idle, _client(self._url) as service, _client(idle) as other:
@@ -103,6 +111,13 @@ class Sampler:
                 self.seen.health_ms.append(needed)
                 self.seen.health_failures += not good
                 self.seen.idle_ms.append(_timed(other)[1])
+                if len(self.seen.idle_ms) % WEIGHED_EVERY == 0:
+                    self._weigh_readers()
+
+    def _weigh_readers(self) -> None:
+        resident = resident_kib(self._pid)
+        readers = sum(kib for process, kib in resident.items() if process != self._pid)
+        self.seen.readers_mib = max(self.seen.readers_mib, readers / 1024)
 
 
 @contextmanager

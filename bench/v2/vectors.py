@@ -22,6 +22,7 @@ from bench.procfs import run_time, thread_times
 from bench.v2.bill_page import PAGE, write_page
 from bench.v2.results import keep
 from sandbox.running import RunningSandbox
+from v2_service.adapters.chunk_rows import rows_of
 from v2_service.adapters.embeddings import DIMENSIONS
 from v2_service.adapters.runs import Lease, Request
 from v2_service.adapters.supabase import new_client
@@ -63,7 +64,7 @@ async def prepared(services: Services, user: str, rows: int) -> tuple[Lease, lis
         Chunk(f"c{number}", "t", f"text {number}", Tier.MEDIUM, number, 0, 1, 10, 1, NOW) for number in range(rows)
     ]
     for at in range(0, rows, 200):
-        await services.chunks.stage(lease, chunks[at : at + 200], NOW)
+        await services.chunks.stage(lease, rows_of(chunks[at : at + 200], NOW))
     return lease, [row.id for row in await services.chunks.unembedded(lease, None, rows)]
 
 

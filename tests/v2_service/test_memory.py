@@ -40,3 +40,13 @@ def test_it_is_never_more_than_the_machine_has(proc: Path) -> None:
 
 def test_a_machine_that_tells_nothing_bounds_nothing(tmp_path: Path) -> None:
     assert free_memory(None, tmp_path, tmp_path / "none") is None
+
+
+def test_the_processes_that_read_exports_count_too(proc: Path) -> None:
+    for thread, children in (("7", "21 22 "), ("8", "")):
+        (proc / "self" / "task" / thread).mkdir(parents=True)
+        (proc / "self" / "task" / thread / "children").write_text(children)
+    (proc / "21").mkdir()
+    (proc / "21" / "statm").write_text(f"9999 {30 * MIB // PAGE} 5 1 0 9 0\n")
+    # 22 has ended meanwhile.
+    assert free_memory(300 * MIB, proc, proc / "none") == 170 * MIB

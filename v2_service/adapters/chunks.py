@@ -8,25 +8,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from v2_service.adapters.answers import whole_number
+from v2_service.adapters.chunk_rows import COLUMNS, Rows, chunk_of
 from v2_service.adapters.runs import Lease
 from v2_service.adapters.supabase import Rest, expect_written
 from v2_service.contract import Chunk, JsonValue, Tier
 from v2_service.errors import StoreRefused
-from v2_service.processors import ChunkingSettings
-from v2_service.text import storable
+from v2_service.json_pieces import Written
 
-# There is one chunking, whose default settings are in force (S-92); the live rows name its version (S-93).
-CHUNKING_VERSION = ChunkingSettings().version
-RECENT_DAYS = 180
 # The column holds 4-byte floats, which have fewer.
 DIGITS = "%.8g"
-COLUMNS = (
-    "id,tier,position,conversation_id,title,content,message_count,chunk_index,total_chunks,token_count,"
-    "new_characters,created_at"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +35,10 @@ class Chunks:
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
 
-    async def stage(self, lease: Lease, chunks: Sequence[Chunk], now: datetime) -> None:
-        """Add chunks; those that are there already stay. `now` is the time that undated chunks carry."""
-        rows = [_row(chunk, now) for chunk in chunks]
-        written = await self._rest.call("v2_stage_chunks", {**lease.arguments, "p_rows": rows})
-        expect_written(written, len(rows), "chunks")
+    async def stage(self, lease: Lease, rows: Rows) -> None:
+        """Add chunks; those that are there already stay."""
+        written = await self._rest.call("v2_stage_chunks", {**lease.arguments, "p_rows": Written(rows.text)})
+        expect_written(written, rows.count, "chunks")
 
     async def stage_existing(self, lease: Lease) -> int:
         """For a refresh: copy the user's chunks, embeddings included. Returns how many are staged."""
@@ -75,7 +66,7 @@ class Chunks:
         rows = await self._rest.select(
             "pipeline_staged_chunks", {**query, "run_id": f"eq.{lease.run_id}", "select": COLUMNS}
         )
-        return [StagedChunk(str(row["id"]), _chunk(row)) for row in rows]
+        return [StagedChunk(str(row["id"]), chunk_of(row)) for row in rows]
 
     async def write_embeddings(
         self, lease: Lease, vectors: Mapping[str, Sequence[float]], tokens: int, dollars: float
@@ -111,38 +102,3 @@ def _counts(answer: JsonValue) -> dict[str, int]:
     if not isinstance(answer, dict):
         raise StoreRefused("The database gave no counts.")
     return {name: whole_number(value) for name, value in answer.items()}
-
-
-def _row(chunk: Chunk, now: datetime) -> dict[str, object]:
-    return {
-        "tier": str(chunk.tier),
-        "position": chunk.position,
-        "conversation_id": chunk.conversation_id,
-        "title": chunk.title,
-        "content": storable(chunk.content),
-        "message_count": chunk.message_count,
-        "chunk_index": chunk.chunk_index,
-        "total_chunks": chunk.total_chunks,
-        "token_count": chunk.token_count,
-        "new_characters": chunk.new_characters,
-        "created_at": chunk.created_at.isoformat(),
-        # An undated chunk carries `now` itself, and nobody knows whether it is recent.
-        "is_recent": timedelta(0) < now - chunk.created_at < timedelta(days=RECENT_DAYS),
-        "chunking_version": CHUNKING_VERSION,
-    }
-
-
-def _chunk(row: Mapping[str, JsonValue]) -> Chunk:
-    return Chunk(
-        conversation_id=str(row["conversation_id"]),
-        title=str(row["title"]),
-        content=str(row["content"]),
-        tier=Tier(str(row["tier"])),
-        position=whole_number(row["position"]),
-        chunk_index=whole_number(row["chunk_index"]),
-        total_chunks=whole_number(row["total_chunks"]),
-        token_count=whole_number(row["token_count"]),
-        message_count=whole_number(row["message_count"]),
-        new_characters=whole_number(row["new_characters"]),
-        created_at=datetime.fromisoformat(str(row["created_at"])),
-    )

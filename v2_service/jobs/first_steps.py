@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 
 from v2_service.contract import JsonObject
 from v2_service.errors import ImportFailed
 from v2_service.jobs import generation, profile
 from v2_service.jobs.session import Session
-from v2_service.jobs.sources import Source
 from v2_service.processors import (
     QUICK_SAMPLING,
-    DropReport,
     FullPassSettings,
-    Sample,
     Step,
     legacy_profile,
     quick_pass_request,
-    sample_conversations,
     sections_from_reply,
     wants_full_pass,
 )
-from v2_service.processors.sampling import SamplingSettings
 from v2_service.settings import Settings
 
 # Medium chunks per checkpoint of the extraction, whose names count in it.
@@ -51,14 +45,13 @@ async def download(session: Session) -> JsonObject:
                 "There is nothing to refresh yet: no export was named and none was imported before.",
             )
     else:
-        await session.source()
+        await session.export()
     return {"at": lease.accepted_at.isoformat(), "staged": staged, "batch": CHUNKS_PER_STEP}
 
 
 async def quick_pass(session: Session) -> JsonObject:
     """The first profile, saved at once. Returns what the whole export holds and what was dropped."""
-    drops = DropReport()
-    sample = await sampled(await session.source(), drops, QUICK_SAMPLING)
+    sample, drops = await (await session.source()).sampled(QUICK_SAMPLING)
     reply = await session.models.complete(quick_pass_request(sample))
     answer = sections_from_reply(reply, session.lease.user_id)
     if answer is None:
@@ -79,11 +72,6 @@ async def quick_pass(session: Session) -> JsonObject:
     }
 
 
-async def sampled(source: Source, drops: DropReport, settings: SamplingSettings) -> Sample:
-    """One pass over all conversations, in a thread."""
-    return await asyncio.to_thread(lambda: sample_conversations(source.iterate(drops), settings))
-
-
 async def chunk(session: Session, at: datetime) -> JsonObject:
     """All chunks of the export into the run's generation; a refresh has its chunks already.
 
@@ -91,7 +79,7 @@ async def chunk(session: Session, at: datetime) -> JsonObject:
     """
     services, lease = session.services, session.lease
     if not session.refresh:
-        await generation.stage(services, lease, await session.source(), at, DropReport())
+        await generation.stage(services, lease, await session.export(), at)
     return dict(await services.chunks.staged(lease))
 
 

@@ -11,12 +11,10 @@ from typing import TypeVar
 from v2_service.contract import Chunk, JsonObject, JsonValue, ModelReply, ModelRequest, Outcome
 from v2_service.jobs import profile
 from v2_service.jobs.batches import also_in_batches
-from v2_service.jobs.first_steps import sampled
 from v2_service.jobs.session import Session
 from v2_service.processors import (
     REGENERATION_SAMPLING,
     Batch,
-    DropReport,
     Facts,
     Memory,
     Reduction,
@@ -152,7 +150,7 @@ async def save_memory(session: Session, memory: JsonObject, merged: JsonObject) 
 
 async def make_sections(session: Session, memory: JsonObject, quick: JsonObject) -> JsonObject:
     """The final sections, with one repair turn. `sections` is None when the quick profile is the better one."""
-    sample = await sampled(await session.source(), DropReport(), REGENERATION_SAMPLING)
+    sample, _ = await (await session.source()).sampled(REGENERATION_SAMPLING)
     seed = session.lease.user_id
     request = regeneration_request(sample, str(memory["markdown"]))
     await also_in_batches(session, Step.SECTIONS, [request])

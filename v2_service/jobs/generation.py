@@ -5,45 +5,28 @@ Counterparts: `first_steps.py` does it for an import, `rechunk.py` for a stored 
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 from datetime import datetime
-from itertools import islice
 
 from v2_service.adapters.chunks import StagedChunk
 from v2_service.adapters.runs import Lease
-from v2_service.contract import Chunk
 from v2_service.errors import EmbeddingsUnavailable
 from v2_service.jobs.budget import Budget
 from v2_service.jobs.services import Services
-from v2_service.jobs.sources import Source
+from v2_service.jobs.sources import ExportSource
 from v2_service.prices import prices
-from v2_service.processors import DropReport, chunk_conversations
 
-STAGED_AT_ONCE = 200
 # A kill loses the vectors of the one page that is on its way, and they are paid for again: 50 texts of about 2000
 # tokens are 100,000 tokens, $0.002 at $0.02 a million.
 EMBEDDED_AT_ONCE = 50
-STAGE_SECONDS = 300.0
 
 
-async def stage(services: Services, lease: Lease, source: Source, at: datetime, drops: DropReport) -> None:
-    """All chunks of a source into the generation; `at` dates those for which the export has no time."""
-    loop = asyncio.get_running_loop()
-
-    def work() -> None:
-        """In a worker thread: the next batch is parsed only when this one is stored."""
-        for batch in batches(chunk_conversations(source.iterate(drops), at)):
-            writing = services.chunks.stage(lease, batch, at)
-            asyncio.run_coroutine_threadsafe(writing, loop).result(STAGE_SECONDS)
-
-    await asyncio.to_thread(work)
-
-
-def batches(chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, ...]]:
-    """Chunks, some at a time."""
-    while batch := tuple(islice(chunks, STAGED_AT_ONCE)):
-        yield batch
+async def stage(services: Services, lease: Lease, export: ExportSource, at: datetime) -> None:
+    """All chunks of an export into the generation; `at` dates those for which it has no time."""
+    async with aclosing(export.rows(at)) as batches:
+        async for rows in batches:
+            await services.chunks.stage(lease, rows)
 
 
 async def embed(services: Services, lease: Lease, budget: Budget, told: Callable[[int], Awaitable[None]]) -> int:

@@ -23,6 +23,7 @@ from v2_service.adapters.submissions import Submissions
 from v2_service.adapters.supabase import Rest, new_client
 from v2_service.adapters.web_app import WebApp, new_web_client
 from v2_service.contract import Embeddings, Notifier, Provider
+from v2_service.jobs.readers import Readers
 from v2_service.observe import Metrics, RunMetrics
 from v2_service.settings import Settings
 
@@ -57,6 +58,7 @@ class Services:
     batches: MessageBatches | None
     shadow_rest: ShadowRest
     shadow_embeddings: Embeddings
+    readers: Readers
     now: Callable[[], datetime] = utc_now
 
     def spooled(self, run_id: str) -> Path:
@@ -100,4 +102,5 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             batches=new_batches(models),
             shadow_rest=ShadowRest(supabase),
             shadow_embeddings=shadow_embeddings,
+            readers=Readers(settings.reading_processes),
         )

@@ -110,14 +110,17 @@ class Session:
         await self.report(step, progress_within(step, done, total), **counts)
 
     async def source(self) -> Source:
-        """The run's conversations; an export that is not on this disk (any more) is fetched again."""
-        if self.lease.storage_path is None:
-            return StagedSource(self.services.chunks, self.lease, asyncio.get_running_loop())
+        """The run's conversations."""
+        return StagedSource(self.services.chunks, self.lease) if self.refresh else await self.export()
+
+    async def export(self) -> ExportSource:
+        """The run's export; one that is not on this disk (any more) is fetched again."""
+        assert self.lease.storage_path is not None
         path = self.services.spooled(self.lease.run_id)
         if not path.exists():
             bucket, _, name = self.lease.storage_path.partition("/")
             await self.services.storage.download(StoragePath(bucket, name), path)
-        return ExportSource(path)
+        return ExportSource(path, self.services.readers)
 
     @asynccontextmanager
     async def heartbeat(self) -> AsyncIterator[None]:

@@ -1,21 +1,25 @@
 """Where a run's conversations come from: the uploaded export, or for a refresh the chunks that the user has.
 
-Both are plain iterators for a worker thread, because parsing must not hold up the event loop (L-57).
+Neither is read by the event loop, which parsing would hold up (L-57).
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
+from v2_service.adapters.chunk_rows import Rows
 from v2_service.adapters.chunks import Chunks, StagedChunk
 from v2_service.adapters.runs import Lease
 from v2_service.contract import Conversation, Message, Role
-from v2_service.processors import DropReport, iter_conversations
+from v2_service.jobs.readers import Readers
+from v2_service.processors import DropReport, Sample, sample_conversations
+from v2_service.processors.sampling import SamplingSettings
 
 PAGE = 200
 PAGE_SECONDS = 120.0
@@ -26,30 +30,40 @@ SPEAKER = re.compile(r"^(?:\[[^\]\n]{0,60}\] ?)?(user|assistant|tool|system):[ \
 class Source(Protocol):
     """Conversations, as often as they are asked for."""
 
-    def iterate(self, drops: DropReport) -> Iterator[Conversation]:
-        """All conversations, one at a time; blocks, so call it in a thread."""
+    async def sampled(self, settings: SamplingSettings) -> tuple[Sample, DropReport]:
+        """A sample of all conversations, and what they are and lack."""
         ...
 
 
 class ExportSource:
-    """The export on disk."""
+    """The export on disk, read in a process of its own."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, readers: Readers) -> None:
         self._path = path
+        self._readers = readers
 
-    def iterate(self, drops: DropReport) -> Iterator[Conversation]:
-        return iter_conversations(self._path, drops)
+    async def sampled(self, settings: SamplingSettings) -> tuple[Sample, DropReport]:
+        return await self._readers.sample(self._path, settings)
+
+    def rows(self, at: datetime) -> AsyncGenerator[Rows]:
+        """All chunks; `at` dates those for which the export has no time."""
+        return self._readers.rows(self._path, at)
 
 
 class StagedSource:
-    """The staged medium chunks, read back as conversations."""
+    """The staged medium chunks, read back as conversations in a thread."""
 
-    def __init__(self, chunks: Chunks, lease: Lease, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, chunks: Chunks, lease: Lease) -> None:
         self._chunks = chunks
         self._lease = lease
-        self._loop = loop
+        self._loop = asyncio.get_running_loop()
+
+    async def sampled(self, settings: SamplingSettings) -> tuple[Sample, DropReport]:
+        drops = DropReport()
+        return await asyncio.to_thread(lambda: sample_conversations(self.iterate(drops), settings)), drops
 
     def iterate(self, drops: DropReport) -> Iterator[Conversation]:
+        """All conversations, one at a time; blocks, so call it in a thread."""
         for conversation_id, group in groupby(self._rows(), key=lambda row: row.chunk.conversation_id):
             rows = [row.chunk for row in group]
             messages = tuple(message for row in rows for message in messages_of(row.content))

@@ -12,11 +12,17 @@ ProcessingError
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 class ProcessingError(Exception):
     """`str(error)` is safe to show and to log: it never quotes the person's text. `code` is stable, for machines."""
 
     code = "processing_error"
+
+    def __reduce__(self) -> tuple[Callable[[str, str], ProcessingError], tuple[str, str]]:
+        """Errors are stored with a failed step, and come from a process of their own: code and sentence are enough."""
+        return told, (self.code, str(self))
 
 
 class ExportError(ProcessingError):
@@ -84,3 +90,13 @@ class NoConversations(ExportError):
         super().__init__(
             f"{what} Please upload the zip from ChatGPT's data export, or the conversations.json inside it."
         )
+
+
+def told(code: str, sentence: str) -> ProcessingError:
+    """The error with this code; its sentence is there already."""
+    kinds = [ProcessingError]
+    for kind in kinds:
+        if kind.code == code:
+            return kind.__new__(kind, sentence)
+        kinds += kind.__subclasses__()
+    return ProcessingError(sentence)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.v2_service.adapters.conftest import Taken
 from tests.v2_service.stubs import chunk
+from v2_service.adapters.chunk_rows import rows_of
 from v2_service.adapters.runs import Lease, Request
 from v2_service.contract import Tier
 from v2_service.errors import Overtaken, StaleRun, StoreRefused
@@ -23,7 +24,7 @@ async def test_staging_again_doubles_nothing(taken: Taken) -> None:
     chunks, lease = taken.services.chunks, taken.lease
     made = [chunk(0), chunk(1), chunk(0, "tier text", Tier.MICRO), chunk(0, "nul\x00 and \ud800", Tier.MACRO)]
     for _ in range(2):
-        await chunks.stage(lease, made, NOW)
+        await chunks.stage(lease, rows_of(made, NOW))
     counts = await chunks.staged(lease)
     assert {name: counts[name] for name in ("chunks", "medium", "micro", "macro")} == {
         "chunks": 4,
@@ -36,20 +37,20 @@ async def test_staging_again_doubles_nothing(taken: Taken) -> None:
 
 async def test_chunks_that_an_older_chunking_staged_are_not_mixed_with_ours(taken: Taken) -> None:
     chunks, lease = taken.services.chunks, taken.lease
-    await chunks.stage(lease, [chunk(0), chunk(1), chunk(2)], NOW)
+    await chunks.stage(lease, rows_of([chunk(0), chunk(1), chunk(2)], NOW))
     older = {"p_run": lease.run_id, "p_fence": lease.fence}
     rows = await taken.services.rest.select(
         "pipeline_staged_chunks", {"run_id": f"eq.{lease.run_id}", "position": "eq.2"}
     )
     await taken.services.rest.call("v2_stage_chunks", {**older, "p_rows": [{**rows[0], "chunking_version": 1}]})
     assert (await chunks.staged(lease))["chunks"] == 1
-    await chunks.stage(lease, [chunk(0)], NOW)
+    await chunks.stage(lease, rows_of([chunk(0)], NOW))
     assert [row.chunk.position for row in await chunks.medium(lease, -1, 10)] == [0]
 
 
 async def test_pages_go_by_key_so_that_every_chunk_is_embedded_once(taken: Taken) -> None:
     chunks, lease = taken.services.chunks, taken.lease
-    await chunks.stage(lease, [chunk(position) for position in range(25)], NOW)
+    await chunks.stage(lease, rows_of([chunk(position) for position in range(25)], NOW))
     after, pages = None, []
     while page := await chunks.unembedded(lease, after, 10):
         await chunks.write_embeddings(lease, {row.id: VECTOR for row in page}, 30, 0.5)
@@ -63,7 +64,7 @@ async def test_a_lost_or_misfit_embedding_raises(taken: Taken) -> None:
     chunks, lease = taken.services.chunks, taken.lease
     with pytest.raises(StoreRefused, match="0 of 1"):
         await chunks.write_embeddings(lease, {"00000000-0000-4000-8000-000000000000": VECTOR}, 30, 0.5)
-    await chunks.stage(lease, [chunk(0)], NOW)
+    await chunks.stage(lease, rows_of([chunk(0)], NOW))
     [row] = await chunks.unembedded(lease, None, 1)
     with pytest.raises(StoreRefused):
         await chunks.write_embeddings(lease, {row.id: VECTOR[:768]}, 30, 0.5)
@@ -85,7 +86,7 @@ async def insert_old(services: Services, user: str) -> None:
 
 async def test_chunks_that_somebody_else_stored_meanwhile_are_not_replaced(services: Services, user: str) -> None:
     lease = await with_old_chunks(services, user, 2)
-    await services.chunks.stage(lease, [chunk(0)], NOW)
+    await services.chunks.stage(lease, rows_of([chunk(0)], NOW))
     await insert_old(services, user)
     with pytest.raises(Overtaken):
         await services.chunks.switch(lease, {"import_status": "complete"})
@@ -96,7 +97,7 @@ async def test_chunks_that_somebody_else_stored_meanwhile_are_not_replaced(servi
 
 async def test_a_failed_run_may_be_retried_while_the_chunks_are_those_it_saw(services: Services, user: str) -> None:
     lease = await with_old_chunks(services, user, 2)
-    await services.chunks.stage(lease, [chunk(0)], NOW)
+    await services.chunks.stage(lease, rows_of([chunk(0)], NOW))
     await services.chunks.switch(lease, {})
     await services.runs.finish(lease, {"status": "failed"}, {})
     assert (await services.runs.retry(lease.run_id)).verdict == "accepted"
@@ -104,7 +105,7 @@ async def test_a_failed_run_may_be_retried_while_the_chunks_are_those_it_saw(ser
 
 async def test_the_switch_replaces_everything_at_once_and_may_be_repeated(services: Services, user: str) -> None:
     lease = await with_old_chunks(services, user, 1)
-    await services.chunks.stage(lease, [chunk(0), chunk(1)], NOW)
+    await services.chunks.stage(lease, rows_of([chunk(0), chunk(1)], NOW))
     for _ in range(2):
         await services.runs.write_profile(lease, {"import_status": "quick_ready", "total_chunks": 0})
         assert await services.chunks.switch(lease, {"import_status": "complete"}) == 2
@@ -126,7 +127,7 @@ async def test_live_chunks_say_which_chunking_made_them_and_queries_can_filter_o
     assert [row["conversation_id"] for row in await services.rest.select("conversation_chunks", filtered)] == [
         "old"
     ] * 2
-    await services.chunks.stage(lease, [chunk(0), chunk(0, "m" * 60, Tier.MICRO)], NOW)
+    await services.chunks.stage(lease, rows_of([chunk(0), chunk(0, "m" * 60, Tier.MICRO)], NOW))
     await services.chunks.switch(lease, {})
     filtered["chunking_version"] = f"eq.{ChunkingSettings().version}"
     assert len(await services.rest.select("conversation_chunks", filtered)) == 2
@@ -147,7 +148,7 @@ async def test_a_refresh_leaves_each_chunk_the_version_that_it_has(services: Ser
 
 async def test_a_reader_never_sees_two_generations_nor_none(services: Services, user: str) -> None:
     lease = await with_old_chunks(services, user, 3)
-    await services.chunks.stage(lease, [chunk(position) for position in range(300)], NOW)
+    await services.chunks.stage(lease, rows_of([chunk(position) for position in range(300)], NOW))
     seen: list[int] = []
     switching = asyncio.create_task(services.chunks.switch(lease, {}))
     while not switching.done():
@@ -164,8 +165,8 @@ async def test_nothing_staged_is_never_switched_in(taken: Taken) -> None:
 
 async def test_a_cancelled_run_leaves_no_staged_text_behind(taken: Taken) -> None:
     services, lease = taken.services, taken.lease
-    await services.chunks.stage(lease, [chunk(0)], NOW)
+    await services.chunks.stage(lease, rows_of([chunk(0)], NOW))
     assert await services.runs.stop(lease.run_id, "cancelled", "x") == "cancelled"
     assert (await services.chunks.staged(lease))["chunks"] == 0
     with pytest.raises(StaleRun):
-        await services.chunks.stage(lease, [chunk(1)], NOW)
+        await services.chunks.stage(lease, rows_of([chunk(1)], NOW))

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.v2_service.adapters.conftest import Taken
+from v2_service.adapters.chunk_rows import rows_of
 from v2_service.adapters.hand_backs import Begun, HandBacks, Sighting
 from v2_service.errors import StaleRun
 
@@ -27,7 +28,7 @@ async def test_after_a_hand_back_began_the_runs_worker_can_neither_write_nor_fin
     for write in (
         services.runs.finish(lease, DONE, {}),
         services.chunks.switch(lease, {}),
-        services.chunks.stage(lease, [], services.now()),
+        services.chunks.stage(lease, rows_of([], services.now())),
         services.runs.heartbeat(lease),
     ):
         with pytest.raises(StaleRun):

@@ -11,6 +11,7 @@ import pytest
 
 from sandbox.running import RunningSandbox
 from tests.v2_service.adapters.conftest import Taken
+from v2_service.adapters.chunk_rows import rows_of
 from v2_service.adapters.job_list import JobList
 from v2_service.adapters.runs import Request
 from v2_service.errors import StaleRun, StoreRefused, UserUnknown
@@ -40,7 +41,7 @@ async def test_a_second_worker_takes_the_run_and_the_first_can_write_nothing(tak
         services.runs.report(first, "embed", "x", 50, {}),
         services.runs.heartbeat(first),
         services.runs.write_profile(first, {"soul_md": "stale"}),
-        services.chunks.stage(first, [], services.now()),
+        services.chunks.stage(first, rows_of([], services.now())),
         services.chunks.stage_existing(first),
         services.chunks.write_embeddings(first, {}, 30, 0.5),
         services.chunks.switch(first, {}),

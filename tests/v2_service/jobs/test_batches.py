@@ -13,6 +13,7 @@ import pytest
 
 from sandbox.running import RunningSandbox
 from tests.v2_service.stubs import chunk, sandbox_settings
+from v2_service.adapters.chunk_rows import rows_of
 from v2_service.adapters.models_batches import Accepted, InDoubt, MessageBatches, Refused
 from v2_service.adapters.runs import Lease, Request
 from v2_service.contract import ModelRequest, Outcome
@@ -97,7 +98,7 @@ async def batched(sandbox: RunningSandbox, folder: Path, **given: object) -> Asy
         claim = await services.runs.claim(Request(user, f"user-imports/{user}/raw.json"))
         lease = await services.runs.take(claim.run_id)
         assert lease is not None
-        await services.chunks.stage(lease, [chunk(position) for position in range(CHUNKS)], lease.accepted_at)
+        await services.chunks.stage(lease, rows_of([chunk(position) for position in range(CHUNKS)], lease.accepted_at))
         yield Batched(sandbox, services, lease)
 
 
@@ -128,7 +129,7 @@ async def test_without_the_setting_or_the_size_nothing_is_submitted(
 async def test_equal_chunks_are_one_question_of_a_batch(sandbox: RunningSandbox, tmp_path: Path) -> None:
     async with batched(sandbox, tmp_path) as run:
         twins = [replace(chunk(0), position=position) for position in range(CHUNKS, CHUNKS + 5)]
-        await run.services.chunks.stage(run.lease, twins, run.lease.accepted_at)
+        await run.services.chunks.stage(run.lease, rows_of(twins, run.lease.accepted_at))
         await run.ask()
         assert sum(row["requests"] for row in run.rows()) == CHUNKS == (await run.bill())["calls"]
 

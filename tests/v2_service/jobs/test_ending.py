@@ -10,6 +10,7 @@ import pytest
 
 from sandbox.running import RunningSandbox
 from tests.v2_service.stubs import chunk, sandbox_settings
+from v2_service.adapters.chunk_rows import rows_of
 from v2_service.adapters.runs import Lease, Request
 from v2_service.contract import JsonObject, JsonValue
 from v2_service.errors import CallbackFailed, ImportFailed
@@ -58,7 +59,7 @@ async def lease(services: Services, user: str) -> Lease:
 
 async def imported(services: Services, lease: Lease, embedded: int) -> dict[str, JsonObject]:
     """A small import up to its proof, with some of its three chunks embedded."""
-    await services.chunks.stage(lease, [chunk(position) for position in range(3)], services.now())
+    await services.chunks.stage(lease, rows_of([chunk(position) for position in range(3)], services.now()))
     page = await services.chunks.unembedded(lease, None, embedded) if embedded else []
     await services.chunks.write_embeddings(lease, {row.id: VECTOR for row in page}, 30, 0.5)
     patch = profile.switched(services.now(), full=False, messages=3, conversations=3)

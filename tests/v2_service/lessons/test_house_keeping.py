@@ -1,15 +1,11 @@
-"""Limits, tasks and threads: what the pipeline's own code must never do, checked on its syntax tree and by a stub."""
+"""Limits and tasks: what the pipeline's own code must never do, checked on its syntax tree."""
 
 from __future__ import annotations
 
 import ast
-import threading
 from collections.abc import Iterator
 
 from tests.house.sources import Module, modules
-from v2_service.contract import Conversation, Message
-from v2_service.jobs.first_steps import sampled
-from v2_service.processors import QUICK_SAMPLING, DropReport
 
 STARTERS = {"create_task", "ensure_future"}
 DOORS = {"Semaphore", "BoundedSemaphore", "ThreadPoolExecutor", "ProcessPoolExecutor"}
@@ -75,23 +71,3 @@ def test_both_checks_see_what_they_look_for() -> None:
     text = "asyncio.create_task(work())\nplaces = asyncio.Semaphore(10)\nkept = asyncio.create_task(work())"
     module = Module("sample.py", text, ast.parse(text))
     assert (dropped_tasks(module), fixed_doors(module)) == (["sample.py:1"], ["sample.py:2"])
-
-
-class Watched:
-    """A source that remembers which thread read it."""
-
-    def __init__(self) -> None:
-        self.threads: set[int] = set()
-
-    def iterate(self, drops: DropReport) -> Iterator[Conversation]:
-        for number in range(3):
-            self.threads.add(threading.get_ident())
-            yield Conversation(f"c{number}", "Garden", None, (Message("user", "I prefer tea."),))
-
-
-async def test_l_57_and_l_67_an_export_is_read_in_another_thread_than_the_loops() -> None:
-    source = Watched()
-    sample = await sampled(source, DropReport(), QUICK_SAMPLING)
-    assert sample.offered == 3
-    assert source.threads
-    assert threading.get_ident() not in source.threads

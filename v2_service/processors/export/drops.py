@@ -60,3 +60,14 @@ class DropReport:
             "characters": self.characters,
             "dropped": {reason.value: self.dropped[reason] for reason in sorted(self.dropped)},
         }
+
+    @classmethod
+    def from_json(cls, value: JsonObject) -> DropReport:
+        """The report that `to_json` wrote."""
+        counts = {name: value[name] for name in ("conversations", "messages", "characters")}
+        dropped = value["dropped"]
+        reasons = dropped if isinstance(dropped, dict) else {}
+        return cls(
+            **{name: count for name, count in counts.items() if isinstance(count, int)},
+            dropped=Counter({DropReason(name): count for name, count in reasons.items() if isinstance(count, int)}),
+        )
