@@ -104,11 +104,11 @@ def samples() -> None:
 
 @app.command()
 def page() -> None:
-    """Write bench/v2/RESULTS.md from what the benches found last."""
+    """Write bench/v2/RESULTS.md from what the benches found last; the sections of the others stay as they are."""
     from bench.v2.page import SECTIONS, render
 
     found = {name: what for name in SECTIONS if (what := recall(name)) is not None}
-    PAGE.write_text(render(found))
+    PAGE.write_text(render(found, PAGE.read_text() if PAGE.exists() else ""))
     err.print(f"{PAGE.name}: {', '.join(found) or 'nothing has run'}")
 
 

@@ -48,16 +48,26 @@ sentences with other names in edited questions, regenerated answers, hidden, sys
 NONE = "–"
 
 
-def render(found: Mapping[str, Found]) -> str:
-    """The whole page; a bench that never ran is named at the end."""
-    parts = [HEAD]
+def render(found: Mapping[str, Found], earlier: str = "") -> str:
+    """The whole page. What a bench found on another day or machine stays as the `earlier` page has it."""
+    parts, missing, kept = [HEAD], [], sections_of(earlier)
     for name, (title, words, table) in SECTIONS.items():
         if name in found:
             parts.append(f"## {title}\n\n{words}\n\n{_setting(found[name])}\n\n{markdown(table(found[name]))}\n")
-    missing = [title for name, (title, _, _) in SECTIONS.items() if name not in found]
+        elif title in kept:
+            parts.append(kept[title])
+        else:
+            missing.append(title)
     if missing:
         parts.append(f"Not run here: {'; '.join(missing)}.\n")
     return "\n".join([*parts, REPEAT])
+
+
+def sections_of(page: str) -> dict[str, str]:
+    """The sections of a page by title, each from its heading to the next one."""
+    _, *parts = page.split("\n## ")
+    sections = {part.partition("\n")[0]: part.partition("\nNot run here: ")[0] for part in parts}
+    return {title: f"## {text.rstrip()}\n" for title, text in sections.items()}
 
 
 def _setting(found: Found) -> str:

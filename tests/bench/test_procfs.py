@@ -22,6 +22,17 @@ def test_run_time_is_the_first_number_of_schedstat() -> None:
     assert procfs.parse_run_time("123456789 4000 17\n") == 123_456_789
 
 
+@pytest.mark.parametrize("command", ["(v2)", "(x) y)"])
+def test_time_of_ended_children_is_their_user_and_system_time(command: str) -> None:
+    assert procfs.parse_waited_ticks(f"77 {command} S 42 77 77 0 -1 4194560 10 20 30 40 1 2 300 40 20 0 1") == 340
+
+
+def test_a_child_that_has_ended_counts_by_the_time_that_it_ran() -> None:
+    before = procfs.waited_time(os.getpid())
+    subprocess.run([sys.executable, "-c", "import time\nwhile time.process_time() < 0.05: pass"], check=True)
+    assert procfs.waited_time(os.getpid()) - before >= 30_000_000
+
+
 def test_kib_fields_are_found_by_their_whole_name() -> None:
     assert procfs.parse_kib(STATUS, "VmRSS") == 11_264
     assert procfs.parse_kib(STATUS, "Vm") == 0

@@ -10,7 +10,7 @@ import pytest
 
 from bench.v2.kill_report import Report
 from bench.v2.page import SECTIONS, render
-from bench.v2.results import keep, recall
+from bench.v2.results import PAGE, keep, recall
 
 COUNTS = {"conversations": 2, "messages": 6, "chunks": 8, "medium": 2, "macro": 1, "micro": 5, "facts": 3}
 KILLS = {
@@ -31,12 +31,14 @@ MEMORY = {
             "load": 1.5,
             "before_mib": 100.0,
             "peak_mib": 123.4,
+            "readers_mib": 25.5,
             "after_mib": 120.0,
             "health_p50_ms": 1.0,
             "health_p99_ms": 17.25,
             "health_max_ms": 30.0,
             "health_failures": 0,
             "idle_p99_ms": 3.0,
+            "idle_max_ms": 4.0,
         }
     ]
 }
@@ -78,7 +80,7 @@ SAMPLES = {
             "memory",
             MEMORY,
             [
-                "| 1 x 1000 MB | complete | 8 | 100% | 100.0 | 123.4 | 120.0 | 9.5 | 21.5 | 1.0 | 17.25 | 30.0 |",
+                "| 1 x 1000 MB | complete | 8 | 100% | 100.0 | 123.4 | 25.5 | 120.0 | 9.5 | 21.5 | 1.0 | 17.25 | 30.0 |",
             ],
         ),
         (
@@ -105,3 +107,20 @@ def test_what_was_found_is_on_the_page(name: str, found: dict[str, Any], lines: 
 
 def test_a_bench_that_never_ran_has_left_nothing(tmp_path: Path) -> None:
     assert recall("kills", tmp_path) is None
+
+
+def test_what_a_bench_found_elsewhere_stays_on_the_page(tmp_path: Path) -> None:
+    for name, found in (("kills", KILLS), ("samples", SAMPLES)):
+        keep(name, found, tmp_path)
+    kills, samples = recall("kills", tmp_path), recall("samples", tmp_path)
+    assert kills is not None
+    assert samples is not None
+    whole = render({"kills": kills, "samples": samples})
+    assert render({}, whole) == whole
+    again = render({"kills": {**kills, "kills": 8}}, whole)
+    assert again == whole.replace("| kills | 7 |", "| kills | 8 |")
+
+
+def test_the_page_in_the_repository_can_be_taken_apart_and_put_together() -> None:
+    page = PAGE.read_text()
+    assert render({}, page) == page
