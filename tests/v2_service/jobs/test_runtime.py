@@ -16,7 +16,8 @@ from sandbox.running import RunningSandbox
 from tests.v2_service.exports import export
 from tests.v2_service.stubs import sandbox_settings
 from v2_service.adapters.runs import Request
-from v2_service.jobs.runtime import MAX_WORKFLOWS, SPOOLED, Jobs, running_jobs, workflow_name
+from v2_service.jobs.checkpoints import MAX_WORKFLOWS, workflow_name
+from v2_service.jobs.runtime import SPOOLED, Jobs, running_jobs
 from v2_service.jobs.services import open_services
 
 
