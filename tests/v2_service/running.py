@@ -19,7 +19,7 @@ import httpx
 from sandbox.running import RunningSandbox
 
 READY = "v2 ready at "
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 STOP_SECONDS = 30.0
 RUN_SECONDS = 60.0
 POLL_SECONDS = 0.05
