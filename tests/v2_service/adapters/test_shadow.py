@@ -7,6 +7,7 @@ import pytest
 
 from sandbox.running import RunningSandbox
 from tests.v2_service.stubs import chunk
+from v2_service.adapters.chunk_rows import rows_of
 from v2_service.adapters.chunks import Chunks
 from v2_service.adapters.runs import Lease, Request
 from v2_service.adapters.shadow import FUNCTIONS, TABLES, ShadowRuns
@@ -97,7 +98,7 @@ async def test_no_function_of_a_dry_run_takes_the_id_of_an_import(
     assert real is not None
     chunks = Chunks(services.shadow_rest)
     with pytest.raises(StaleRun):
-        await chunks.stage(real, [chunk(0)], real.accepted_at)
+        await chunks.stage(real, rows_of([chunk(0)], real.accepted_at))
     with pytest.raises(StaleRun):
         await chunks.switch(real, {})
     assert await runs.stop(real.run_id, "cancelled", "no") is None
@@ -108,7 +109,7 @@ async def test_a_stale_worker_of_a_dry_run_writes_nothing(services: Services, ru
     dry = await taken(runs, user)
     assert await runs.take(dry.run_id) is not None
     with pytest.raises(StaleRun):
-        await Chunks(services.shadow_rest).stage(dry, [chunk(0)], dry.accepted_at)
+        await Chunks(services.shadow_rest).stage(dry, rows_of([chunk(0)], dry.accepted_at))
     assert (await runs.stop(dry.run_id, "cancelled", "over")) == "cancelled"
 
 
