@@ -73,7 +73,7 @@ def create_app(settings: Settings, leaving: Leaving | None = None) -> FastAPI:
 
 
 def _health(settings: Settings, jobs: Jobs) -> Health:
-    return Health(settings.build, PIPELINE_VERSION, lambda: jobs.launched, lambda: jobs.at_work.leaving.begun)
+    return Health(settings.build, PIPELINE_VERSION, lambda: jobs.launched, lambda: jobs.leaving.begun)
 
 
 async def _malformed(request: Request, error: Exception) -> Response:

@@ -19,7 +19,7 @@ class AtWork(Gate):
     """Who works on which run in this process."""
 
     def __init__(self, leaving: Leaving) -> None:
-        self.leaving = leaving
+        self._leaving = leaving
         self._working: set[asyncio.Task[object]] = set()
         self._parked: set[asyncio.Task[object]] = set()
         self._moved = asyncio.Event()
@@ -52,7 +52,7 @@ class AtWork(Gate):
 
     async def between_steps(self) -> None:
         """While the process is stopping, a run waits here for its end: the next start resumes it at this place."""
-        if self.leaving.begun:
+        if self._leaving.begun:
             task = asyncio.current_task()
             assert task is not None
             self._parked.add(task)
@@ -61,9 +61,9 @@ class AtWork(Gate):
 
     async def drain(self) -> None:
         """Let running steps finish, as long as there is time; then leave the rest to the next start."""
-        self.leaving.begin()
+        self._leaving.begin()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.leaving.left()):
+            async with asyncio.timeout(self._leaving.left()):
                 while self._working - self._parked:
                     self._moved.clear()
                     await self._moved.wait()

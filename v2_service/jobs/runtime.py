@@ -52,7 +52,8 @@ class Jobs:
         self.services = services
         self.shadow, self.shadow_runs = shadow_of(services)
         self.launched = False
-        self.at_work = AtWork(leaving or Leaving(services.settings.shutdown_seconds))
+        self.leaving = leaving or Leaving(services.settings.shutdown_seconds)
+        self.at_work = AtWork(self.leaving)
 
     async def submit(self, run_id: str, *, silent: bool = False) -> None:
         """Make sure that a run is worked on; again for the same run changes nothing.
