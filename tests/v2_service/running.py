@@ -79,7 +79,10 @@ class RunningService:
             lines.put("")
 
         threading.Thread(target=read, daemon=True).start()
-        line = lines.get(timeout=START_SECONDS)
+        try:
+            line = lines.get(timeout=START_SECONDS)
+        except queue.Empty:
+            line = ""
         if not line.startswith(READY):
             self.kill()
             raise AssertionError(f"v2 did not start: {self.log.read_text()[-2000:]}")
