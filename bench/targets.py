@@ -80,6 +80,7 @@ TARGETS: tuple[Target, ...] = (
     Target("memory that a 50 MB upload adds", "upload", "peak_mb", 1.0, unit="MB"),
     Target("memory that a stalled 10 MiB download adds", "stalled", "reader_mb", 0.4, unit="MB"),
     Target("idle memory (resident, all processes)", "idle", "rss_mb", 40.0, unit="MB"),
+    Target("the same, shared pages counted once (our own line)", "idle", "pss_mb", 40.0, unit="MB"),
     Target("memory that 1,000,000 requests add", "million", "grown_mb", 1.0, unit="MB"),
     Target("memory that 10,000 lost clients add", "disconnects", "grown_mb", 1.0, unit="MB"),
     Target("upstream connections left by 10,000 lost clients", "disconnects", "left", 0.0),
