@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from sandbox.running import RunningSandbox
-from tests.sharing import Sharing, rank
+from tests.sharing import Sharing, processes, rank
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +23,14 @@ def sandbox() -> Iterator[RunningSandbox]:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:  # Any: xdist's own kind of log
     """Share the tests out as `tests.sharing` says."""
     return Sharing(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` means; a variable of xdist's, PYTEST_XDIST_AUTO_NUM_WORKERS, overrules it."""
+    given = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS")
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return int(given) if given else processes(allowed)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.house.sources import REPOSITORY
-from tests.sharing import DEAREST_FIRST, TOGETHER, rank, shared_by
+from tests.sharing import DEAREST_FIRST, TOGETHER, processes, rank, shared_by
 
 
 def test_what_is_named_is_there() -> None:
@@ -27,6 +27,11 @@ def test_what_shares_a_machine_or_a_house_for_more_than_a_file_stays_together() 
 )
 def test_the_rest_is_shared_out_by_file(file: str, unit: str) -> None:
     assert shared_by(file) == unit
+
+
+@pytest.mark.parametrize(("processors", "wanted"), [(1, 2), (2, 3), (4, 6)])
+def test_there_are_more_processes_than_processors(processors: int, wanted: int) -> None:
+    assert processes(processors) == wanted
 
 
 def test_a_longer_beginning_is_named_before_a_shorter_one() -> None:
