@@ -20,6 +20,7 @@ from typing import Self
 import httpx
 
 NONCE = re.compile(rb"material-[0-9a-f]+")
+LIFE = re.compile(r"/life-(\d+)(?=/)")
 HEAD_BYTES = 65_536
 START_SECONDS = 10.0
 CALL_SECONDS = 120.0
@@ -32,7 +33,10 @@ Tap = Callable[[str, bytes], None]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer of a model, times by the monotonic clock. `taken` is False when the asker was gone already."""
+    """One answer of a model, times by the monotonic clock. `taken` is False when the asker was gone already.
+
+    `life` is the start of the service that asked the language model; 0 if it did not say so.
+    """
 
     area: str
     question: str
@@ -40,6 +44,7 @@ class Answer:
     answered: float
     status: int
     taken: bool
+    life: int = 0
 
 
 class Meter:
@@ -73,7 +78,7 @@ class Meter:
     @property
     def environment(self) -> dict[str, str]:
         """The variables that send a service's paid calls through here."""
-        return {"ANTHROPIC_BASE_URL": self.url, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.url}
+        return {"ANTHROPIC_BASE_URL": f"{self.url}/life-{{life}}", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.url}
 
     async def _open(self) -> str:
         self._client = httpx.AsyncClient(timeout=CALL_SECONDS)
@@ -103,6 +108,7 @@ class Meter:
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         method, path, headers = parse_head(await reader.readuntil(b"\r\n\r\n"))
+        life, path = life_of(path)
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         asked, area = time.monotonic(), area_of(path)
         if area and self._tap is not None:
@@ -117,7 +123,7 @@ class Meter:
         head = "\r\n".join([*lines, f"content-length: {len(reply.content)}", "\r\n"])
         writer.write(head.encode("latin-1") + reply.content)
         if area:
-            answer = Answer(area, question_of(body), asked, time.monotonic(), reply.status_code, taken)
+            answer = Answer(area, question_of(body), asked, time.monotonic(), reply.status_code, taken, life)
             self.answers.append(answer)
         await writer.drain()
 
@@ -128,6 +134,12 @@ def parse_head(head: bytes) -> tuple[str, str, dict[str, str]]:
     method, target, _ = first.split(" ", 2)
     pairs = (field.partition(":") for field in fields if field)
     return method, target, {name.lower(): value.strip() for name, _, value in pairs}
+
+
+def life_of(path: str) -> tuple[int, str]:
+    """The number of the start in a path, 0 without one, and the path that is meant."""
+    found = LIFE.match(path)
+    return (int(found[1]), path[found.end() :]) if found else (0, path)
 
 
 def area_of(path: str) -> str:

@@ -82,7 +82,6 @@ def kills_table(found: Found) -> Table:
     waited = found["longest_wait_to_be_kept_ms"]
     rows: list[tuple[str, object]] = [
         ("verdict", "all holds" if found["holds"] else "NOT all holds"),
-        *_older_rule(found),
         ("kills", found["kills"]),
         ("imports that were running at the kills, by step", steps),
         ("imports, of which complete with coverage 1", f"{found['imports']}, {found['complete']}"),
@@ -96,7 +95,7 @@ def kills_table(found: Found) -> Table:
             "answers that had come and were not yet kept, and the longest time from coming to the kill",
             f"{found['answers_lost_before_they_were_kept']}, {waited} ms",
         ),
-        ("answers of the model lost without a kill", found.get("answers_lost_without_a_kill", NONE)),
+        ("answers of the model lost without a kill", found["answers_lost_without_a_kill"]),
         ("vectors made again after kills", found["vectors_lost_at_kills"]),
         ("users whose chunks differ from the twin's", found["users_with_wrong_chunks"]),
         (
@@ -106,13 +105,6 @@ def kills_table(found: Found) -> Table:
         ("web app told once, told twice", f"{found['told_once']}, {found['told_twice']}"),
     ]
     return Table("", ("what", "seen"), tuple((what, str(seen)) for what, seen in rows))
-
-
-def _older_rule(found: Found) -> list[tuple[str, object]]:
-    """Before lost answers were matched with kills they were judged by time, which a busy machine fails."""
-    if "answers_lost_without_a_kill" in found:
-        return []
-    return [("judged by time", "an answer that came more than a second before a kill had to be kept")]
 
 
 def memory_table(found: Found) -> Table:

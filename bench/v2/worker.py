@@ -19,15 +19,17 @@ START_SECONDS = 300.0
 END_SECONDS = 120.0
 # Importing the service's modules takes seconds of processor time, hundreds of starts many minutes. This process does it
 # once; each start is a fork of it, which is then the service, whole and in a process of its own.
+# `{life}` in the model's address becomes the number of the start, so that who listens there can tell the starts apart.
 PARENT = """
 import os, sys
 import anthropic, boto3, dbos
 import v2_service.serve
 from v2_service.__main__ import app
-for _ in sys.stdin:
+for life, _ in enumerate(sys.stdin, 1):
     child = os.fork()
     if child == 0:
         os.close(0)
+        os.environ["ANTHROPIC_BASE_URL"] = os.environ["ANTHROPIC_BASE_URL"].replace("{life}", str(life))
         app(["serve", "--port", "0"])
     print("started", child, flush=True)
     os.waitpid(child, 0)

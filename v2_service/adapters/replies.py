@@ -40,6 +40,8 @@ class Remembering:
         self._rest = rest
         self._run_id = run_id
         self._known: set[str] = set()
+        # Answers whose write failed, or was never confirmed; the database knows whether they are kept.
+        self._unsure: dict[str, ModelReply] = {}
         self._over = False
         self._asking: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
@@ -76,24 +78,30 @@ class Remembering:
             return await self._kept_or_paid(key, request)
 
     async def _kept_or_paid(self, key: str, request: ModelRequest) -> ModelReply:
-        if key in self._known:
+        if key in self._known or key in self._unsure:
             query = {"run_id": f"eq.{self._run_id}", "request_hash": f"eq.{key}", "select": "reply"}
             rows = await self._rest.select("pipeline_replies", query)
             if rows and isinstance(rows[0]["reply"], dict):
                 return reply_from_json(rows[0]["reply"])
         if self._over:
             raise StaleRun("The run was stopped: nothing more is paid for it.")
-        reply = await self._models.complete(request)
+        reply = self._unsure.get(key) or await self._models.complete(request)
+        # The write may fail while this process lives: the answer is written when the step is tried again.
+        self._unsure[key] = reply
+        await self._keep(key, request.step, reply)
+        self._known.add(key)
+        del self._unsure[key]
+        return reply
+
+    async def _keep(self, key: str, step: str, reply: ModelReply) -> None:
         paid = {
             "p_run": self._run_id,
             "p_hash": key,
-            "p_step": request.step,
+            "p_step": step,
             "p_reply": reply_to_json(reply),
             "p_dollars": self._prices.of(reply.usage),
         }
         self._over = await self._rest.call("v2_keep_reply", paid) is False
-        self._known.add(key)
-        return reply
 
 
 def reply_to_json(reply: ModelReply) -> JsonValue:

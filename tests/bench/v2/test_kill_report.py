@@ -24,8 +24,8 @@ SOUND = Report(
 )
 
 
-def answer(question: str, answered: float, *, taken: bool = True, area: str = "model", status: int = 200) -> Answer:
-    return Answer(area, question, answered - 1, answered, status, taken)
+def answer(question: str, answered: float, life: int = 1, *, taken: bool = True, area: str = "model") -> Answer:
+    return Answer(area, question, answered - 1, answered, 200, taken, life)
 
 
 def test_a_campaign_in_which_nothing_was_lost_holds() -> None:
@@ -63,16 +63,16 @@ def test_bills_are_compared_step_by_step() -> None:
 def test_only_answers_that_were_given_again_are_lost() -> None:
     once, first, again = answer("a", 1), answer("b", 2), answer("b", 3)
     assert lost([once, again, first], Counter({"a": 1, "b": 1})) == [(first, again)]
-    assert lost([answer("b", 1, status=529), answer("b", 2)], Counter({"b": 1})) == []
+    assert lost([replace(answer("b", 1), status=529), answer("b", 2)], Counter({"b": 1})) == []
 
 
 def test_a_lost_answer_was_on_its_way_or_had_just_come() -> None:
     report = Report()
     given = [
         answer("a", 10.2, taken=False),
-        answer("a", 20),
+        answer("a", 20, 2),
         answer("b", 9.99),
-        answer("b", 20),
+        answer("b", 20, 2),
         answer("c", 20),
         answer("v", 9, area="embedding"),
         answer("v", 21, area="embedding"),
@@ -84,11 +84,18 @@ def test_a_lost_answer_was_on_its_way_or_had_just_come() -> None:
     assert (report.vectors_lost_at_kills, report.questions_that_differ) == (1, 0)
 
 
-def test_an_answer_lost_without_a_kill_breaks_the_campaign() -> None:
+def test_an_answer_that_the_same_life_asked_for_again_breaks_the_campaign() -> None:
     report = replace(SOUND)
-    report.compare_answers([answer("a", 10), answer("a", 20)], [answer("a", 30)], kills=[5.0, 25.0])
+    report.compare_answers([answer("a", 10, 4), answer("a", 20, 4)], [answer("a", 30, 5)], kills=[5.0, 25.0])
     assert report.answers_lost_without_a_kill == 1
     assert not report.holds
+
+
+def test_a_question_that_is_read_after_its_asker_has_died_is_lost_at_the_kill() -> None:
+    report = replace(SOUND)
+    report.compare_answers([answer("a", 10, 4), answer("a", 20, 5)], [answer("a", 30, 6)], kills=[5.0])
+    assert (report.answers_lost_without_a_kill, report.answers_lost_before_they_were_kept) == (0, 1)
+    assert report.holds
 
 
 def test_a_question_that_the_twin_never_asked_breaks_it() -> None:

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 
-from bench.v2.meter import Answer, Meter, area_of, paid, parse_head, question_of
+from bench.v2.meter import Answer, Meter, area_of, life_of, paid, parse_head, question_of
 
 QUESTION = "/v1/messages"
 
@@ -62,6 +62,11 @@ def test_an_exchange_passes_unchanged_and_is_written_down(model: str) -> None:
     ]
     assert seen == [("model", b"one"), ("embedding", b"two"), ("model", b"busy")]
     assert paid(meter.answers, "model").total() == 1
+
+
+def test_the_start_that_asks_is_told_by_the_path_and_goes_no_further() -> None:
+    assert life_of("/life-12/v1/messages") == (12, "/v1/messages")
+    assert life_of("/v1/messages?x=/life-3/") == (0, "/v1/messages?x=/life-3/")
 
 
 def test_an_answer_to_an_asker_who_is_gone_is_not_taken(model: str) -> None:

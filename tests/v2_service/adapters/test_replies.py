@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 
 from tests.v2_service.adapters.conftest import Taken
 from v2_service.adapters.replies import Remembering, reply_from_json, reply_to_json, request_hash
-from v2_service.contract import JsonObject, ModelReply, ModelRequest, Outcome, Repair, Usage
-from v2_service.errors import ModelUnavailable, StaleRun
+from v2_service.adapters.supabase import Rest
+from v2_service.contract import JsonObject, JsonValue, ModelReply, ModelRequest, Outcome, Repair, Usage
+from v2_service.errors import ModelUnavailable, StaleRun, StoreUnavailable
 from v2_service.prices import Prices
 
 SCHEMA: JsonObject = {"type": "object"}
@@ -49,6 +51,41 @@ async def test_an_answer_survives_the_process_that_asked(taken: Taken) -> None:
     assert await taken.services.costs.bill(run_id) == {
         "extract": {"calls": 2, "input_tokens": 20, "output_tokens": 4, "dollars": 40.0}
     }
+
+
+class Failing(Rest):
+    """The database, whose first write of an answer fails: before it is committed, or after."""
+
+    def __init__(self, rest: Rest, *, committed: bool) -> None:
+        self._rest = rest
+        self._committed = committed
+        self._failed = False
+
+    async def call(self, function: str, arguments: Mapping[str, object]) -> JsonValue:
+        fails, self._failed = not self._failed, True
+        answer = None if fails and not self._committed else await self._rest.call(function, arguments)
+        if fails:
+            raise StoreUnavailable("away")
+        return answer
+
+    async def select(self, table: str, query: Mapping[str, str]) -> list[dict[str, JsonValue]]:
+        return await self._rest.select(table, query)
+
+
+@pytest.mark.parametrize("committed", [False, True])
+async def test_an_answer_whose_write_failed_is_kept_at_the_next_try_and_charged_once(
+    taken: Taken, *, committed: bool
+) -> None:
+    rest, run_id, model = taken.services.rest, taken.lease.run_id, Counting()
+    remembering = Remembering(model, Failing(rest, committed=committed), run_id, PRICES)
+    with pytest.raises(StoreUnavailable):
+        await remembering.complete(REQUEST)
+    reply = await remembering.complete(REQUEST)
+    assert (reply.data, model.asked) == ({"asked": 1}, 1)
+    assert await remembering.complete(REQUEST) == reply
+    assert await Remembering(model, rest, run_id, PRICES).recall() == 1
+    bill = await taken.services.costs.bill(run_id)
+    assert bill["extract"] == {"calls": 1, "input_tokens": 10, "output_tokens": 2, "dollars": 20.0}
 
 
 @pytest.mark.parametrize("stopped", ["cancelled", "handed back"])
