@@ -5,7 +5,9 @@ ends the connection, so that no byte can ever be taken for the answer to somebod
 """
 
 import asyncio
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING, cast
 
@@ -24,6 +26,7 @@ MAX_HEAD = 65_536
 MAX_INTERIM = 16
 """1xx responses before the final one; more are a defect or an attack."""
 WRITE_HIGH = 65_536
+_PIECE = 65_536
 
 
 class Reading(Enum):
@@ -224,6 +227,8 @@ class UpstreamConnection(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None and self.reading is _HEAD and self.pool.tls is None:
+            self._read_what_is_left()
         exchange, self.exchange = self.exchange, None
         self.pool.lost(self)
         if exchange is None:
@@ -241,6 +246,17 @@ class UpstreamConnection(asyncio.Protocol):
             )
         else:
             exchange.fail(TruncatedResponse(f"{self.pool.backend}'s answer ended early.", Where.RESPONSE_BODY))
+
+    def _read_what_is_left(self) -> None:
+        """A backend that answers before it has read all of the request, and closes, resets the connection.
+
+        Our next write fails then, and the transport gives up; but the answer came before the reset and waits in the
+        socket, which is closed only after connection_lost.
+        """
+        found = self.transport.get_extra_info("socket")
+        with suppress(OSError):
+            while self.exchange is not None and (data := os.read(found.fileno(), _PIECE)):
+                self.data_received(data)
 
     # Flow control ----------------------------------------------------------------------------------------------------
 

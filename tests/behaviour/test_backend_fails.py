@@ -1,6 +1,7 @@
 """A backend is down, dies or misbehaves: what the client is told, what is sent again, and what never is."""
 
 import asyncio
+import contextlib
 import json
 import socket
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.proxy.pool import Pool
-from tests.gateway.proxy.wire import OK, Backend, Script, answers, gateway, read_request
+from tests.gateway.proxy.wire import LIMIT, OK, Backend, Script, answers, gateway, read_request
 
 JOB = b'POST /flagged HTTP/1.1\r\nHost: a\r\nContent-Length: 15\r\n\r\n{"user_id":"u"}'
 
@@ -49,6 +50,28 @@ async def test_v2_down_falls_back_with_a_body_larger_than_the_prefix(tmp_path: P
     async with legacy.running(), gateway(tmp_path, legacy, closed_port()) as running:
         assert answers(await running.send(request))[0].status == 200
         assert legacy.seen[0].body == body
+
+
+async def test_an_answer_to_half_an_upload_arrives_although_the_backend_closes(tmp_path: Path) -> None:
+    """The trap: closing with unread bytes resets the connection, our next write fails, and the answer lies unread."""
+
+    async def refuse(backend: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 422 No\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig")
+        await writer.drain()
+
+    legacy = Backend(script=refuse)
+    async with legacy.running(), gateway(tmp_path, legacy, routes="[defaults]\nmax_body = 1_000_000_000\n") as running:
+        for _ in range(20):
+            reader, writer = await running.connect()
+            writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\n")
+            hearing = asyncio.create_task(asyncio.wait_for(reader.readuntil(b"big"), LIMIT))
+            with contextlib.suppress(ConnectionError):
+                while not hearing.done():
+                    writer.write(b"x" * 100_000)
+                    await writer.drain()
+            assert (await hearing).startswith(b"HTTP/1.1 422 ")
+            writer.close()
 
 
 def _dies_then_says(status: bytes, outcome: bytes) -> Script:
