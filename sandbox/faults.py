@@ -35,6 +35,13 @@ class AreaFaults(BaseModel):
     )
     truncate_rate: float = Field(default=0.0, ge=0, le=1, description="share of answers cut short")
     slow_bytes_per_second: int = Field(default=0, ge=0, description="pace of the answer's body; 0 is full speed")
+    paths: tuple[str, ...] = Field(
+        default=(), max_length=20, description="only requests whose path begins with one of these; none: all of them"
+    )
+
+    def concern(self, path: str) -> bool:
+        """Whether a request of this path is among those that go wrong."""
+        return not self.paths or path.startswith(self.paths)
 
 
 class Faults(BaseModel):
@@ -134,9 +141,11 @@ class FaultDesk:
             if faults.of(area).rate_limit_per_minute
         }
 
-    def decide(self, area: Area) -> Verdict:
+    def decide(self, area: Area, path: str = "") -> Verdict:
         """What happens to the next request of `area`. Always three dice, so that one rate does not shift another."""
         settings = self.faults.of(area)
+        if not settings.concern(path):
+            return Verdict(Outcome.ANSWER)
         throttled, failed, cut = (self._dice.roll(area) for _ in range(3))
         limit = self._limits.get(area)
         outcome, status, retry_after = Outcome.ANSWER, 200, 0.0

@@ -49,7 +49,7 @@ class Trouble:
         if area not in CARRIED_OUT_HERE:
             await self._app(scope, receive, recorded)
             return
-        await self._carry_out(self._faults.decide(area), area, scope, receive, recorded)
+        await self._carry_out(self._faults.decide(area, scope["path"]), area, scope, receive, recorded)
 
     def _recording(self, area: Area, method: str, path: str, send: Send) -> Send:
         async def recording(message: Message) -> None:

@@ -35,7 +35,7 @@ class StandInRoute(APIRoute):
         answer = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            verdict = faults_of(request).decide(self.area)
+            verdict = faults_of(request).decide(self.area, request.url.path)
             request.state.verdict = verdict
             if verdict.delay_seconds:
                 await asyncio.sleep(verdict.delay_seconds)

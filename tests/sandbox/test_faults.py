@@ -69,6 +69,13 @@ def test_a_verdict_tells_what_is_left_of_the_limit() -> None:
     assert (verdict.limit, verdict.remaining) == (3, 2)
 
 
+def test_trouble_may_be_kept_to_some_paths() -> None:
+    desk = FaultDesk(Faults(rest=AreaFaults(error_rate=1, latency_ms=500, paths=("/rest/v1/rpc/v2_",))))
+    met, spared = desk.decide("rest", "/rest/v1/rpc/v2_claim_run"), desk.decide("rest", "/rest/v1/processing_jobs")
+    assert (met.outcome, met.delay_seconds) == (Outcome.ERROR, 0.5)
+    assert (spared.outcome, spared.delay_seconds) == (Outcome.ANSWER, 0.0)
+
+
 @pytest.mark.parametrize("wrong", [{"error_rate": 2}, {"latency_ms": -1}, {"throttle_status": 418}, {"typo": 1}])
 def test_nonsense_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

@@ -33,6 +33,12 @@ def test_an_error_rate_of_one_fails_every_request_of_its_area_only(own: RunningS
     assert own.http.get(TABLE).status_code == 200
 
 
+def test_faults_of_some_paths_leave_the_rest_of_their_area_alone(own: RunningSandbox) -> None:
+    own.set_faults(rest={"error_rate": 1, "paths": [TABLE]})
+    assert own.http.get(TABLE).status_code == 500
+    assert own.http.get("/rest/v1/processing_jobs").status_code == 200
+
+
 def test_a_throttled_caller_is_told_how_long_to_wait(own: RunningSandbox) -> None:
     own.set_faults(storage={"throttle_rate": 1, "throttle_status": 429, "retry_after": 2.2})
     answer = own.http.get("/storage/v1/bucket")
