@@ -132,6 +132,7 @@ async def _observe(config: GatewayConfig, fleet: Fleet) -> "Observation | None":
         config.supabase_service_key,
         config.stuck_seconds,
         config.supabase_anon_key,
+        config.follow_requests,
     )
     observation = Observation(fleet, wanted)
     await observation.open()

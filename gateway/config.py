@@ -30,6 +30,7 @@ class GatewayConfig:
     stuck_seconds: float = 1800.0
     jwt_jwks: str = ""  # path or URL
     jwt_jwks_seconds: float = 60.0
+    follow_requests: float = 10.0
     settings: dict[str, object] = field(default_factory=dict)
     """All settings as plain values, by name: what SIGHUP compares with."""
     options: dict[str, object] = field(default_factory=dict)

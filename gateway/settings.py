@@ -103,6 +103,12 @@ class GatewaySettings(TokenSettings):
         le=86_400,
         description="seconds of silence after which an unfinished job counts as stuck",
     )
+    follow_requests: float = Field(
+        default=10.0,
+        gt=0,
+        le=1000,
+        description="requests a second, at most, with which the jobs are followed; an ended job costs seven",
+    )
     force_key: SecretStr | None = Field(
         default=None,
         min_length=MIN_KEY_BYTES,
@@ -258,6 +264,7 @@ class GatewaySettings(TokenSettings):
             stuck_seconds=self.stuck_seconds,
             jwt_jwks=self.jwt_jwks or "",
             jwt_jwks_seconds=self.jwt_jwks_seconds,
+            follow_requests=self.follow_requests,
             settings=self.plain(),
             options={name: str(value) if isinstance(value, Path) else value for name, value in options.items()},
         )

@@ -38,6 +38,7 @@ class ObservationConfig:
     supabase_service_key: str = ""
     stuck_seconds: float = 1800.0
     supabase_anon_key: str = ""
+    requests_per_second: float = 10.0
 
 
 class Observation:
@@ -72,7 +73,12 @@ class Observation:
         from gateway.observe.supabase import SupabaseReader  # the HTTP client: 10 MB, for who has a use for it
 
         config = self._config
-        source = SupabaseReader(config.supabase_url, config.supabase_service_key, anon_key=config.supabase_anon_key)
+        source = SupabaseReader(
+            config.supabase_url,
+            config.supabase_service_key,
+            anon_key=config.supabase_anon_key,
+            per_second=config.requests_per_second,
+        )
         self._source = source
         self.pipelines = Pipelines(source, self.evidence, patience=self._config.stuck_seconds)
 

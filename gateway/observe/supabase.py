@@ -13,7 +13,6 @@ from gateway.observe.errors import SourceRefused, SourceUnavailable
 
 MAX_ROWS: Final = 500
 """Rows in one page. Servers cap pages too, most at 1000, so a short page is not taken for the last one."""
-REQUESTS_PER_SECOND: Final = 10.0
 ANSWER_SECONDS: Final = 15.0
 _BUSY: Final = frozenset({408, 425, 429})
 
@@ -31,7 +30,7 @@ class SupabaseReader:
         key: str,
         *,
         anon_key: str = "",
-        per_second: float = REQUESTS_PER_SECOND,
+        per_second: float = 10.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._client = httpx.AsyncClient(
