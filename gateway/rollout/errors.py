@@ -4,6 +4,7 @@ RolloutError
 ├── InvalidPlanError           the plan cannot be used; carries every problem found
 ├── StateUnreadableError       the guard's memory is there but cannot be understood
 ├── EvidenceUnavailableError   the gateways could not be asked, or did not answer like gateways
+├── RehearsalOverError         legacy is not alone any more, so there is nothing to rehearse
 ├── MisplacedCommandError      an approval or hold that does not fit where the rollout stands
 ├── NoGuardError               no guard has ever acted on these flags
 ├── UnknownReportError         a report that is not there
@@ -41,6 +42,12 @@ class EvidenceUnavailableError(RolloutError):
     """No evidence could be read just now."""
 
     status = 503
+
+
+class RehearsalOverError(RolloutError):
+    """Somebody is on v2: legacy cannot be compared with itself."""
+
+    status = 409
 
 
 class MisplacedCommandError(RolloutError):

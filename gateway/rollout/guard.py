@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from flags.errors import FlagsError, GenerationConflictError
 from gateway.core.retirement import Retirement, RetirementError
-from gateway.ops.controls import Controls
 from gateway.ops.errors import OpsError
+from gateway.ops.reports import ChangeReport, StatusReport
 from gateway.retirements import RetirementFile
 from gateway.rollout.errors import EvidenceUnavailableError, StateUnreadableError
 from gateway.rollout.evidence import Batch, EvidenceSource, LegacyLoad
@@ -32,13 +33,31 @@ SAVE_EVERY = 5.0
 """Seconds between two saves while nothing happens."""
 
 
+class Helm(Protocol):
+    """The three of `gateway.ops.controls.Controls` that a guard has a use for. They raise FlagsError or OpsError."""
+
+    def status(self) -> StatusReport:
+        """The flags and the kill."""
+        ...
+
+    def set_percentage(
+        self, flag: str, percentage: int, *, who: str, why: str, expected_generation: int | None = None
+    ) -> ChangeReport:
+        """Set a flag's percentage, if nobody changed the flags since."""
+        ...
+
+    def kill(self, *, who: str, why: str) -> ChangeReport:
+        """Send everything to legacy."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Post:
     """What the guard stands on."""
 
     plan: Plan
     flags_path: Path
-    controls: Controls
+    controls: Helm
     source: EvidenceSource
     clock: Callable[[], float]
 

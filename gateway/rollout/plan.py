@@ -66,7 +66,10 @@ class Headroom:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole rollout of one flag. `digest` names the file it came from; `retire_approval`: see `steps`."""
+    """The whole rollout of one flag. `digest` names the file it came from; `retire_approval`: see `steps`.
+
+    `rehearsal`: nothing is moved, both cohorts are legacy's; see `rehearsal`.
+    """
 
     flag: str
     steps: tuple[Step, ...]
@@ -81,6 +84,7 @@ class Plan:
     stale_after: float = 900.0
     retire_approval: bool = True
     digest: str = ""
+    rehearsal: bool = False
 
     def bench(self, index: int) -> Bench:
         """What a step is judged by."""

@@ -30,7 +30,9 @@ from gateway.rollout.memory import Memory, MemoryFile
 from gateway.rollout.plan import Plan
 from gateway.rollout.plan_file import read_plan
 from gateway.rollout.plan_tables import NO_GUARD, guard_tables, plan_tables
+from gateway.rollout.rehearsal import MirroredEvidence, RehearsedControls, rehearsal_of, rehearsal_path
 from gateway.rollout.settings import GuardSettings
+from gateway.rollout.steps import Phase
 from gateway.rollout.verdict import Finding
 from gateway.rollout.watch import watch
 
@@ -88,13 +90,38 @@ def resume(session: Session, why: str, *, as_json: bool) -> None:
 
 def guard(session: Session, path: Path | None, evidence: str | None, *, until_rest: bool) -> None:
     """Guard until a signal comes."""
-    settings, stop = _settings(evidence), threading.Event()
-    token = settings.token.get_secret_value() if settings.token else None
+    with _told(), _source(evidence) as source:
+        post = Post(_plan(path), session.settings.flags, session.controls, source, time.time)
+        watch(post, _stop(), _say, until_rest=until_rest)
+
+
+def rehearse(session: Session, path: Path | None, evidence: str | None) -> None:
+    """Guard a flag that stays at 0 %, until the step is over or a rule fires."""
+    with _told(), _source(evidence) as source:
+        plan, beside = rehearsal_of(_plan(path)), rehearsal_path(session.settings.flags)
+        pretended = MemoryFile(beside).read().progress.expected
+        controls = RehearsedControls(session.controls, plan.flag, pretended, _say)
+        mirrored = MirroredEvidence(source, plan.steps[0].percentage)
+        phase = watch(Post(plan, beside, controls, mirrored, time.time), _stop(), _say, until_rest=True)
+    if phase is Phase.ROLLED_BACK:
+        raise typer.Exit(Exit.REFUSED)
+
+
+def _source(evidence: str | None) -> GatewayEvidence:
+    settings = _settings(evidence)
+    return GatewayEvidence(str(settings.evidence), settings.token.get_secret_value() if settings.token else None)
+
+
+def _stop() -> threading.Event:
+    """Set by the signals that end a process orderly."""
+    stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with _told(), GatewayEvidence(str(settings.evidence), token) as source:
-        post = Post(_plan(path), session.settings.flags, session.controls, source, time.time)
-        watch(post, stop, lambda line: typer.echo(line, err=True), until_rest=until_rest)
+    return stop
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def _ordered(report: OrderReport, done: str, *, as_json: bool) -> None:

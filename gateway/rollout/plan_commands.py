@@ -78,11 +78,20 @@ def guard(
     until_rest: Annotated[
         bool, typer.Option("--until-rest", help="End when only a person can go on: done, rolled back, aside.")
     ] = False,
+    rehearse: Annotated[
+        bool, typer.Option("--aa", help="Compare legacy with itself: the guard must stay quiet. Moves nothing.")
+    ] = False,
 ) -> None:
     """Carry the plan out: watch both pipelines, go up on good evidence, go back on bad. Runs until stopped.
 
     Several may run; one acts, the others wait for it to end.
+
+    With --aa nothing is moved: at 0 %, legacy's users whom the first step would take are compared with the others, by
+    the same rules. It ends after the step's time (exit code 0), or when a rule fires (1): a false alarm.
     """
     from gateway.rollout import plan_actions
 
-    plan_actions.guard(session(context), path, evidence, until_rest=until_rest)
+    if rehearse:
+        plan_actions.rehearse(session(context), path, evidence)
+    else:
+        plan_actions.guard(session(context), path, evidence, until_rest=until_rest)

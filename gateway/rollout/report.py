@@ -29,6 +29,12 @@ MEDIA_TYPES = {".md": "text/markdown; charset=utf-8", ".json": "application/json
 
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}-[a-z-]{1,40}\.[a-z]{2,4}")
 
+REHEARSED = {
+    "rolled-back": "A/A: a rule fired, with everybody on legacy",
+    "raised": "A/A begins: legacy's buckets 1 to {next} beside the others",
+    "done": "A/A: quiet, with everybody on legacy",
+}
+
 MAX_REPORTS = 100
 """Of each kind of file; older ones are removed."""
 
@@ -54,7 +60,8 @@ class Report:
     @property
     def headline(self) -> str:
         """One line that says it all."""
-        return HEADLINES[self.kind].format(step=self.step, next=self.turn.percentage)
+        headlines = REHEARSED if self.plan.rehearsal else HEADLINES
+        return headlines[self.kind].format(step=self.step, next=self.turn.percentage)
 
 
 def reports_folder(flags_path: Path) -> Path:
@@ -125,7 +132,15 @@ def as_markdown(report: Report, name: str) -> str:
         *(f"- {_time(float(str(event['at'])), '%m-%d %H:%M:%S')} {event['text']}" for event in report.events),
         "",
     ]
-    if report.kind == "rolled-back":
+    if report.plan.rehearsal:
+        lines += [
+            "## How to read it",
+            "",
+            f"Nobody was on v2. What stands here as v2 are legacy's users in the buckets 1 to {report.step or 'none'},",
+            "so whatever fired did so by chance, or because the evidence itself is uneven. It moved nothing.",
+            "",
+        ]
+    elif report.kind == "rolled-back":
         lines += [
             "## Now",
             "",

@@ -17,6 +17,7 @@ from flags.journal import Journal
 from gateway.ops.rollout_cli import app
 from gateway.rollout.memory import Memory, MemoryFile
 from gateway.rollout.orders import OrdersFile
+from gateway.rollout.rehearsal import rehearsal_path
 from gateway.rollout.steps import Phase
 from tests.gateway.ops.documents import flag_file, stored
 from tests.gateway.ops.guard_said import say
@@ -172,10 +173,15 @@ def evidence_url() -> Iterator[str]:
         thread.join()
 
 
-def test_the_guard_runs_as_a_process_and_ends_orderly(path: Path, evidence_url: str) -> None:
+def guard_command(path: Path, evidence_url: str, *options: str) -> tuple[list[str], dict[str, str]]:
+    """The guard as a process of its own, and its environment: in this one it would take over the signals."""
     environment = {"ROLLOUT_TOKEN": TOKEN, "ROLLOUT_PLAN": PLAN, "PATH": os.environ["PATH"]}
-    command = [sys.executable, "-c", "from gateway.ops.rollout_cli import main; main()"]
-    command += ["--flags", str(path), "guard", "--evidence", evidence_url]
+    command = [sys.executable, "-c", "from gateway.ops.rollout_cli import main; main()", "--flags", str(path), "guard"]
+    return [*command, *options, "--evidence", evidence_url], environment
+
+
+def test_the_guard_runs_as_a_process_and_ends_orderly(path: Path, evidence_url: str) -> None:
+    command, environment = guard_command(path, evidence_url)
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY) as guard:
         assert guard.stderr is not None
         try:
@@ -187,3 +193,26 @@ def test_the_guard_runs_as_a_process_and_ends_orderly(path: Path, evidence_url: 
             code = guard.wait()
     assert code == 0
     assert MemoryFile(path).read().progress.phase is Phase.WATCHING
+
+
+def test_aa_runs_beside_the_flag_and_moves_nothing(path: Path, evidence_url: str) -> None:
+    command, environment = guard_command(path, evidence_url, "--aa")
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY) as guard:
+        assert guard.stderr is not None
+        try:
+            lines = [guard.stderr.readline() for _ in range(2)]
+        finally:
+            guard.send_signal(signal.SIGTERM)
+            code = guard.wait()
+    assert lines[0] == "would set process-full-v2 from 0 % to 10 %: all is well\n"
+    assert lines[1].startswith("watching at 10 %")
+    assert code == 0
+    assert stored(path)[1] == "0"
+    assert MemoryFile(rehearsal_path(path)).read().progress.phase is Phase.WATCHING
+
+
+def test_aa_needs_everybody_on_legacy(path: Path, evidence_url: str) -> None:
+    invoke(path, "set", "process-full-v2", "5")
+    command, environment = guard_command(path, evidence_url, "--aa")
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=REPOSITORY)
+    assert (result.returncode, "at 5 %: A/A needs everybody on legacy" in result.stderr) == (1, True)
