@@ -118,6 +118,10 @@ class Observation:
         unfollowed = NO_SOURCE if self.pipelines is None else None
         return {"evidence": {"problem": problem}, "following": pipelines, "not_following": unfollowed}
 
+    def settled_at(self) -> float | None:
+        """Up to when the ends of all jobs are in the evidence, Unix time; None if nobody knows."""
+        return None if self.pipelines is None else self.pipelines.settled_at()
+
     def running(self) -> Mapping[str, int]:
         """Running jobs by backend, from the rows that were read; nothing for what is not followed."""
         return {} if self.pipelines is None else self.pipelines.running()

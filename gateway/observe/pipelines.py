@@ -28,9 +28,13 @@ STUCK_SECONDS: Final = 1800.0
 
 @dataclass(slots=True)
 class Following:
-    """How the following of one pipeline goes: `read_at` is when it was last read to the end, Unix time."""
+    """How the following of one pipeline goes: `read_at` is when it was last read, Unix time.
+
+    `settled_at`: what had ended by then is in the evidence; it stands still while there is more than a pass can do.
+    """
 
     read_at: float | None = None
+    settled_at: float | None = None
     problem: str | None = None
     failures: int = 0
 
@@ -82,6 +86,8 @@ class Pipelines:
         elif state.problem is not None:
             sys.stderr.write(f"{follower.pipeline}'s jobs are followed again\n")
         state.read_at, state.problem, state.failures = now, done.refused, 0
+        if not done.behind:
+            state.settled_at = now
         self._count(follower.pipeline, done)
         return done.behind
 
@@ -101,6 +107,11 @@ class Pipelines:
     def exposition(self) -> bytes:
         """The metrics of all jobs, in Prometheus' text format 0.0.4."""
         return self.metrics.render(self.open, self.following)
+
+    def settled_at(self) -> float | None:
+        """Up to when the ends of both pipelines are in the evidence, Unix time; None before that is known of both."""
+        known = [state.settled_at for state in self.following.values() if state.settled_at is not None]
+        return min(known) if len(known) == len(self.following) else None
 
     def running(self) -> dict[str, int]:
         """Open jobs by pipeline, stuck ones left out; a pipeline that was never read to the end is left out too."""

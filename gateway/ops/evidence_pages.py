@@ -46,12 +46,13 @@ class EvidencePages:
         self.pages = {"/evidence": self.evidence, "/ops/pipelines": self.pipelines}
 
     async def evidence(self, query: Mapping[str, str]) -> Reply:
-        """Records behind `after`, at most `limit` (1000, at most 5000), and legacy's headroom.
+        """Records behind `after`, at most `limit` (1000, at most 5000), legacy's headroom, and how far jobs are told.
 
         Raises OpsQueryError and EvidenceOffError.
         """
         after, limit = _number(query, "after", 0, 2**62), _number(query, "limit", RECORDS, MAX_RECORDS)
         observation = self._observing()
+        settled_at = observation.settled_at()  # before the page: what it vouches for must be in there
         try:
             page = await observation.evidence.page(after, limit)
         except EvidenceUnusable as error:
@@ -62,6 +63,8 @@ class EvidencePages:
             "newest": page.newest,
             "next": page.next,
         }
+        if observation.pipelines is not None:
+            envelope["settled_at"] = settled_at
         legacy = self._headroom.look(await self._fleet.snapshots(), time.monotonic())
         if legacy is not None:
             envelope["legacy"] = legacy

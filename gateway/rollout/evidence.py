@@ -75,7 +75,8 @@ class LegacyLoad:
 class Batch:
     """One answer. `epoch` changes only if the stream was lost and numbers begin again; `next` is where to go on.
 
-    `missed`: records before the first one are gone. `more`: there are further records already.
+    `missed`: records before the first one are gone. `more`: there are further records already. `follows_jobs`: there
+    may be jobs, and all of those that had ended by `settled_at` (Unix time, None: nobody knows) are in the stream.
     """
 
     epoch: str
@@ -84,6 +85,8 @@ class Batch:
     missed: bool = False
     more: bool = False
     legacy: LegacyLoad | None = None
+    follows_jobs: bool = False
+    settled_at: float | None = None
 
 
 class EvidenceSource(Protocol):

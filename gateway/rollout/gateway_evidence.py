@@ -47,7 +47,7 @@ def _batch(content: Mapping[str, object], after: int) -> Batch:
         raise TypeError("records is not a list")
     found = (read_record(item) for item in items)
     following = int(str(content["next"]))
-    load = content.get("legacy")
+    load, settled = content.get("legacy"), content.get("settled_at")
     return Batch(
         epoch=str(content["epoch"]),
         records=tuple(record for record in found if record is not None),
@@ -55,6 +55,8 @@ def _batch(content: Mapping[str, object], after: int) -> Batch:
         missed=int(str(content["oldest"])) > after + 1,
         more=following < int(str(content["newest"])),
         legacy=_load(load) if isinstance(load, dict) else None,
+        follows_jobs="settled_at" in content,
+        settled_at=None if settled is None else float(str(settled)),
     )
 
 

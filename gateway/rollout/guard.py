@@ -73,8 +73,8 @@ class Guard:
         self._history = History.load(self.memory.history)
         self._saved_at = 0.0
         self._legacy: LegacyLoad | None = None
-        self._blind_since: float | None = None
         self._blind = ""
+        self._settled_at: float | None = None
 
     def look(self) -> Turn:
         """Look once and act. Raises StateUnreadableError; errors of flags and evidence are situations, not errors."""
@@ -112,7 +112,7 @@ class Guard:
         except EvidenceUnavailableError as error:
             self._blind, self._legacy = str(error), None
         if self.judge is not None:
-            self.judge.tick(now)
+            self.judge.tick(now, self._settled_at)
             findings = self.judge.findings(over=False) if self._history.due(now) else ()
             self._history.add(now, findings)
 
@@ -120,6 +120,8 @@ class Guard:
         """Take one answer; whether there is more."""
         memory = self.memory
         self._legacy = batch.legacy
+        if batch.follows_jobs and not batch.more:
+            self._settled_at = batch.settled_at if batch.settled_at is not None else self._settled_at or 0.0
         if batch.epoch != memory.epoch:
             known, memory.epoch, memory.cursor = memory.epoch, batch.epoch, 0
             if known:
@@ -137,6 +139,8 @@ class Guard:
         last = max(self.judge.heard_at or 0.0 if self.judge else 0.0, progress.entered_at)
         if self._blind:
             return self._blind
+        if self._settled_at is not None and (late := now - max(self._settled_at, progress.entered_at)) > stale:
+            return f"for {late:.0f} s not all ends of jobs were told"
         return f"nothing was heard for {now - last:.0f} s" if now - last > stale else ""
 
     # Flag ------------------------------------------------------------------------------------------------------------

@@ -77,11 +77,14 @@ class Judge:
             self._queue.ended(record)
         self.heard_at = max(self.heard_at or 0.0, record.at)
 
-    def tick(self, now: float) -> None:
-        """Let rules look at the jobs that are due by now."""
+    def tick(self, now: float, settled_at: float | None = None) -> None:
+        """Let rules look at the jobs that are due by now, or by `settled_at` if ends after it may not be told yet.
+
+        A side whose ends are told late would look as if it failed less.
+        """
         self._advance(now)
         for rule in self._rules:
-            rule.jobs(self._queue, now)
+            rule.jobs(self._queue, now if settled_at is None else min(now, settled_at))
 
     def _advance(self, now: float) -> None:
         self._now = max(self._now, now)

@@ -163,7 +163,8 @@ def test_both_pipelines_are_judged_alike_and_a_restart_loses_and_doubles_nothing
     kinds = sorted((one["kind"], one.get("job")) for one in whole if one.get("job") in (None, *jobs.values()))
     expected = [(kind, job) for kind in ("job", "start") for job in jobs.values()]
     assert [one for one in kinds if one[0] != "request"] == sorted(expected)
-    assert (batch.missed, batch.more) == (False, False)
+    assert (batch.missed, batch.more, batch.follows_jobs) == (False, False, True)
+    assert batch.settled_at is not None
     read = [type(one) for one in batch.records if not (isinstance(one, JobOutcome) and one.void)]
     assert [read.count(kind) for kind in (RequestOutcome, JobStart, JobOutcome)] == [3, 3, 3]
     assert [one["status"] for one in whole if one["kind"] == "request"] == [200, 200, 200]

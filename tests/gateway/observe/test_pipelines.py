@@ -10,6 +10,7 @@ import pytest
 from gateway.observe import observation as observing
 from gateway.observe.errors import SourceFailed, SourceRefused, SourceUnavailable
 from gateway.observe.evidence import Evidence
+from gateway.observe.follower import Pass
 from gateway.observe.jobs import Row
 from gateway.observe.observation import Observation, ObservationConfig
 from gateway.observe.pipelines import MAX_WAIT, Pipelines
@@ -79,6 +80,24 @@ async def test_trouble_is_told_once_waited_out_longer_and_longer_and_ends(
         assert b'gateway_jobs_followed{pipeline="v2"} 1.0' in pipelines.exposition()
         assert "followed again" in capsys.readouterr().err
         assert pipelines.running() == {"legacy": 0, "v2": 0}
+
+
+async def test_it_is_said_up_to_when_both_sides_ends_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with followed(tmp_path, Tables()) as pipelines:
+        first, second = pipelines._followers
+        await pipelines.advance(first)
+        assert pipelines.settled_at() is None  # nobody has looked at the other side
+        await pipelines.advance(second)
+        settled = pipelines.settled_at()
+        assert settled == min(one.settled_at or 0.0 for one in pipelines.following.values())
+
+        async def behind(now: float, collect: object) -> Pass:
+            return Pass(behind=True)
+
+        monkeypatch.setattr(first, "advance", behind)
+        await pipelines.advance(first)
+        await pipelines.advance(second)
+        assert pipelines.settled_at() == settled  # what one side could not do yet holds for both
 
 
 async def test_a_refusal_is_not_asked_again_soon(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ class ScriptedEvidence:
     def __init__(self) -> None:
         self.epoch = "one"
         self.away = False
+        self.settled_at: float | None = None
         self.legacy: LegacyLoad | None = LegacyLoad(healthy=True, in_flight=5, limit=1000)
         self._records: list[Record] = []
 
@@ -38,7 +39,10 @@ class ScriptedEvidence:
         found = tuple(self._records[after : after + BATCH])
         following = after + len(found)
         more = following < len(self._records)
-        return Batch(self.epoch, found, following, more=more, legacy=self.legacy)
+        told = self.settled_at
+        return Batch(
+            self.epoch, found, following, more=more, legacy=self.legacy, follows_jobs=told is not None, settled_at=told
+        )
 
 
 class Scene:

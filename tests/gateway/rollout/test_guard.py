@@ -193,6 +193,21 @@ def test_a_gateway_that_cannot_be_asked_holds_and_is_no_reason_to_go_on(path: Pa
     assert scene.guard.memory.progress.phase is Phase.WATCHING
 
 
+def test_jobs_whose_ends_are_told_late_hold_however_many_requests_come(path: Path) -> None:
+    scene = at_ten(path)
+    scene.evidence.settled_at = scene.now
+    for number in range(20):
+        scene.evidence.add([request(0, f"u{number}", v2=False, at=scene.now)])
+        scene.look(every=60.0)
+    progress = scene.guard.memory.progress
+    assert progress.phase is Phase.HELD
+    assert "not all ends of jobs were told" in progress.why
+    assert progress.watched < 1000
+    scene.evidence.settled_at = scene.now
+    scene.look()
+    assert scene.guard.memory.progress.phase is Phase.WATCHING
+
+
 def test_a_crash_between_writing_and_remembering_is_no_edit_by_a_person(path: Path) -> None:
     scene = Scene(path)
 

@@ -7,7 +7,17 @@ import pytest
 
 from gateway.rollout.judge import SETTLING, Judge
 from gateway.rollout.verdict import Severity, Verdict
-from tests.gateway.rollout.records import EVERYBODY, PLAN, TENTH, finding, job_end, job_start, judge, request
+from tests.gateway.rollout.records import (
+    EVERYBODY,
+    PLAN,
+    TENTH,
+    V2_BUCKET,
+    finding,
+    job_end,
+    job_start,
+    judge,
+    request,
+)
 
 HOUR = 3600.0
 
@@ -81,6 +91,20 @@ def test_a_pipeline_that_fails_sooner_is_not_heard_sooner() -> None:
     one.tick(HOUR)
     assert one.fired(Severity.GUARDRAIL) == ()
     assert finding(one, "jobs-failed").sentence.startswith("failed jobs within 120 min")
+
+
+def test_a_side_whose_ends_are_told_late_does_not_look_as_if_it_failed_less() -> None:
+    """All fail alike, and only v2's ends have been told: legacy's are looked at when they have been, too."""
+    one, settled_at = judge(), 200.0
+    starts = [job_start(n, f"u{n}", v2=n % 10 == 0, accepted_at=210.0 + n) for n in range(200)]
+    one.hear(starts)
+    one.hear(job_end(start, 10.0, failed=True) for start in starts if start.bucket == V2_BUCKET)
+    one.tick(3 * HOUR, settled_at)
+    assert finding(one, "jobs-failed").verdict is Verdict.NO_DATA
+    one.hear(job_end(start, 10.0, failed=True) for start in starts if start.bucket != V2_BUCKET)
+    one.tick(3 * HOUR, 3 * HOUR)
+    found = finding(one, "jobs-failed")
+    assert (found.verdict, found.figures["v2_failed"], found.figures["legacy_failed"]) == (Verdict.RUNNING, 20, 180)
 
 
 def test_jobs_that_fail_late_are_found_at_the_long_age() -> None:
