@@ -7,7 +7,9 @@ from fastapi import APIRouter, Request
 from sandbox.callbacks import Callback
 from sandbox.calls import AreaReport
 from sandbox.desk import callbacks_of, calls_of, database_of, faults_of
+from sandbox.environment import variables
 from sandbox.faults import Area, Faults
+from sandbox.keys import keys_of
 from sandbox.models.desk import desk_of
 from sandbox.storage.files import files_of
 
@@ -45,6 +47,12 @@ async def replace_faults(request: Request, wanted: Faults) -> Faults:
     """Replace all faults; areas not named become healthy."""
     faults_of(request).replace(wanted)
     return wanted
+
+
+@router.get("/environment")
+async def environment(request: Request) -> dict[str, str]:
+    """The variables that point a service here, as `sandbox env` prints them: made up, and worth nothing elsewhere."""
+    return variables(str(request.base_url).rstrip("/"), keys_of(request))
 
 
 @router.get("/calls")

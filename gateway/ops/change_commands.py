@@ -1,18 +1,14 @@
-"""`rollout` commands that change something, and `drill`, which changes nothing. Counterpart: `gateway.ops.controls`."""
+"""`rollout` commands that change something. Counterpart: `gateway.ops.controls`."""
 
-import asyncio
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from gateway.core.stages import Stage
-from gateway.ops.reports import ChangeReport, DrillReport
+from gateway.ops.reports import ChangeReport
 from gateway.ops.rollback import Mode
-from gateway.ops.session import AsJson, Exit, Session, flag_names, session, show, told
-from gateway.ops.tables import change_text, drill_table, rollback_table
-
-if TYPE_CHECKING:
-    from gateway.ops.remote import RemoteControls
+from gateway.ops.session import AsJson, Exit, flag_names, session, show, told
+from gateway.ops.tables import change_text, rollback_table
 
 commands = typer.Typer()
 
@@ -88,49 +84,6 @@ def rollback(
         raise typer.Exit(Exit.INCOMPLETE)
     if report.journal_error:
         raise typer.Exit(Exit.NOT_JOURNALLED)
-
-
-@commands.command()
-def drill(
-    context: typer.Context,
-    flag: Annotated[str | None, typer.Option("--flag", help="The flag to write again. [env: ROLLOUT_FLAG]")] = None,
-    replicas: Annotated[
-        list[str] | None,
-        typer.Option("--replica", help="Ops API of another gateway with the same flags and token; may be repeated."),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Time a rollback without making one: how long until every worker has a change in force. Needs --ops.
-
-    Other gateways that follow the same flags are waited for too, if they are named.
-    """
-    from gateway.ops.remote import RemoteControls
-
-    opened = session(context)
-    if not isinstance(opened.controls, RemoteControls):
-        typer.echo("Error: only a running gateway knows its workers: give its ops API with --ops", err=True)
-        raise typer.Exit(Exit.USAGE)
-    name, who = flag or opened.settings.flag, opened.settings.who
-    with told(as_json=as_json):
-        if replicas:
-            report = _drill_all(context, opened, opened.controls, replicas, name)
-        else:
-            report = opened.controls.drill(name, who=who, why="drill")
-    show(report, [drill_table(report)], as_json=as_json)
-    if not report.complete:
-        raise typer.Exit(Exit.REFUSED)
-
-
-def _drill_all(
-    context: typer.Context, opened: Session, first: "RemoteControls", others: list[str], flag: str
-) -> DrillReport:
-    from gateway.ops.drill import drill
-    from gateway.ops.remote import RemoteControls
-    from gateway.ops.replicas import Replicas
-
-    token = opened.settings.token.get_secret_value() if opened.settings.token else None
-    gateways = [first, *(context.with_resource(RemoteControls(url, token)) for url in others)]
-    return asyncio.run(drill(Replicas(gateways), first, flag, who=opened.settings.who, why="drill", same_clock=False))
 
 
 @commands.command()

@@ -10,7 +10,7 @@ from pydantic import SecretStr, ValidationError
 from flags.opening import unleash_copy
 from flags.unleash_source import UnleashOptions
 from flags.unleash_store import UnleashAdmin
-from gateway.ops import change_commands, compare_commands, question_commands
+from gateway.ops import change_commands, compare_commands, drill_commands, question_commands
 from gateway.ops.controls import Controls, FileControls
 from gateway.ops.jobs import V2Jobs
 from gateway.ops.origin import UnleashOrigin
@@ -28,6 +28,7 @@ app = typer.Typer(no_args_is_help=True, epilog=EPILOG, rich_markup_mode=None)
 app.add_typer(question_commands.commands)
 app.add_typer(change_commands.commands)
 app.add_typer(compare_commands.commands)
+app.add_typer(drill_commands.commands)
 app.add_typer(plan_commands.commands)
 
 

@@ -5,6 +5,7 @@ RolloutError
 ├── StateUnreadableError       the guard's memory is there but cannot be understood
 ├── EvidenceUnavailableError   the gateways could not be asked, or did not answer like gateways
 ├── RehearsalOverError         legacy is not alone any more, so there is nothing to rehearse
+├── DrillRefusedError          what is to be drilled is no sandbox, or somebody works with it
 ├── MisplacedCommandError      an approval or hold that does not fit where the rollout stands
 ├── NoGuardError               no guard has ever acted on these flags
 ├── UnknownReportError         a report that is not there
@@ -46,6 +47,12 @@ class EvidenceUnavailableError(RolloutError):
 
 class RehearsalOverError(RolloutError):
     """Somebody is on v2: legacy cannot be compared with itself."""
+
+    status = 409
+
+
+class DrillRefusedError(RolloutError):
+    """There is no drill here; nothing was changed, or all of it was changed back."""
 
     status = 409
 

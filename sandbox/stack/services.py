@@ -105,6 +105,8 @@ def gateway_service(layout: Layout, *, observing: bool = False) -> Service:
             "GATEWAY_STATE_DIR": str(layout.state / "gateway"),
             "GATEWAY_SUPABASE_URL": database["SUPABASE_URL"],
             "GATEWAY_SUPABASE_SERVICE_KEY": database["SUPABASE_SERVICE_KEY"],
+            # The database is on this machine, and a demo's imports end by the second.
+            "GATEWAY_FOLLOW_REQUESTS": "100",
         }
     return Service(
         "gateway",
