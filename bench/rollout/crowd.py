@@ -24,9 +24,10 @@ from sandbox.stack.imports import Addresses
 from sandbox.stack.seeds import BUCKET, exports, read_export
 from sandbox.stack.services import FLAG
 
-AT_ONCE = 16
-OPEN = 20
-"""Imports that may run at once. The monolith has no queue: beyond what it can do it answers nobody any more."""
+AT_ONCE = 32
+OPEN = 16
+"""Imports that may run at once, each until its end is in the evidence. The monolith has no queue: beyond what it can do
+it answers nobody any more."""
 
 LOOK_EVERY = 0.5
 TRIES = 8
@@ -107,10 +108,11 @@ class Crowd:
         self._open = 0
         self.people: list[Person] = []
 
-    async def come(self, pace: Callable[[], float], wanted: Callable[[], bool]) -> None:
+    async def come(self, pace: Callable[[], float], compared: Callable[[], int], wanted: Callable[[], bool]) -> None:
         """Arrivals at `pace()` a second while `wanted()`, fewer where the machine cannot keep up.
 
-        Returns when everybody has an answer to keep.
+        Beyond bucket `compared()` nobody imports: it would be compared with nobody's import, and costs as much as one
+        that is. Returns when everybody has an answer to keep.
         """
         limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
         async with httpx.AsyncClient(trust_env=False, timeout=90, limits=limits) as client:
@@ -120,7 +122,7 @@ class Crowd:
                 while wanted():
                     await asyncio.sleep(1.0 / pace())
                     if len(visits) < AT_ONCE and len(visits) + self._open < OPEN:
-                        person, export = self._arrival()
+                        person, export = self._arrival(compared())
                         task = asyncio.create_task(self._visit(client, person, export))
                         visits.add(task)
                         task.add_done_callback(visits.discard)
@@ -129,27 +131,21 @@ class Crowd:
                 watching.cancel()
 
     async def _watch(self, client: httpx.AsyncClient) -> None:
-        """Keep count of the imports that run."""
-        questions = (("processing_jobs", "in.(pending,processing)"), ("pipeline_runs", "in.(accepted,running)"))
-        headers = {**self._addresses.database_headers, "Prefer": "count=exact"}
+        """Keep count of the imports whose end is not in the evidence yet."""
+        after = ended = 0
         while True:
-            counts = []
-            for table, status in questions:
-                answer = await client.head(
-                    f"{self._addresses.supabase}/rest/v1/{table}",
-                    params={"select": "id", "status": status},
-                    headers=headers,
-                )
-                counts.append(int(answer.headers["content-range"].rpartition("/")[2]))
-            self._open = sum(counts)
+            page = (await client.get(f"{self._addresses.ops}/evidence", params={"after": after})).json()
+            ended += sum(record["kind"] == "job" for record in page["records"])
+            after = page["next"]
+            self._open = sum(person.job is not None for person in self.people) - ended
             await asyncio.sleep(LOOK_EVERY)
 
-    def _arrival(self) -> tuple[Person, Export | None]:
+    def _arrival(self, compared: int) -> tuple[Person, Export | None]:
         user = str(uuid.UUID(int=self._dice.getrandbits(128), version=4))
-        export = None
-        if self._dice.random() >= REFUSED:
+        place, export = bucket(FLAG, user), None
+        if place <= compared and self._dice.random() >= REFUSED:
             export = next(self._none if self._dice.random() < NO_EXPORT else self._exports)
-        person = Person(user, bucket(FLAG, user), export.name if export else "")
+        person = Person(user, place, export.name if export else "")
         self.people.append(person)
         return person, export
 

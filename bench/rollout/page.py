@@ -7,6 +7,7 @@ from typing import Any  # findings are JSON
 
 from bench.rollout.crowd import NO_EXPORT, OPEN, REFUSED
 from bench.rollout.run import PACE
+from bench.rollout.scene import MODELS_TAKE_TIME
 from bench.rollout.stories import STORIES, Story
 
 Found = Mapping[str, Any]
@@ -18,14 +19,16 @@ PostgREST front, Storage, models), the monolith's stand-in with its own pauses, 
 `rollout guard` as a process of its own, which reads the gateway's evidence once a second.
 
 - **Plan.** [fast.toml](fast.toml): the default plan with minutes for days. Rules, margins, numbers of users, and the
-  error budget are the default ones; nobody approves anything. The ceilings for failed imports at 100 % fit this crowd.
+  error budget are the default ones; nobody approves anything. The control is an equal one: at 10 %, buckets 1 to 10 are
+  compared with 11 to 20. The ceilings for failed imports at 100 % fit this crowd.
 - **People.** New ids from a seeded generator, hashed as ever; at most {PACE[10]:g} a second at 10 %, {PACE[50]:g} at
   50 %, {PACE[100]:g} at 100 %, and never more than {OPEN} imports at once, because the monolith has no queue. So many
-  are needed because "good" is a statement about v2's users, and at 10 % only each tenth is one. {REFUSED:.0%} of them
-  send a request that either side refuses (422). The others make an account, upload a file from `tests/data` and ask
-  for the import until it is accepted, waiting four seconds after a refusal. {NO_EXPORT:.0%} of these files are no
-  exports, so imports fail on both sides alike; the rest are real ones, mostly small, each fortieth one of the others
-  in turn.
+  are needed because "good" is a statement about v2's users, and at 10 % only each tenth is one. {REFUSED:.0%} of those
+  in compared buckets, and all others, send a request that either side refuses (422). The rest make an account, upload a
+  file from `tests/data` and ask for the import until it is accepted, waiting four seconds after a refusal.
+  {NO_EXPORT:.0%} of these files are no exports, so imports fail on both sides alike; the others are real ones, mostly
+  small, each fortieth one of the others in turn.
+- **Models** take {MODELS_TAKE_TIME["bedrock"]["latency_ms"]} ms for each answer, on either side.
 - **Lost** means: a request without an answer; an answer by the backend that the flag did not name (v2's users whom the
   gateway gave to legacy because v2 was not there are told apart); an accepted import that never ended, or whose end is
   not in the evidence exactly once; a job that no answer spoke of; a person whose import nobody took in the end.

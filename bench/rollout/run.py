@@ -18,11 +18,11 @@ from bench.rollout.stories import Story
 from gateway.rollout.memory import MemoryFile
 
 SAMPLES = REPOSITORY / "tests" / "data"
-PACE = {0: 6.0, 10: 6.0, 50: 3.0, 100: 2.0}
+PACE = {0: 8.0, 10: 8.0, 50: 3.0, 100: 2.0}
 """Arrivals a second by percentage: what v2 gets, it and everything beside it must do on one machine's processors."""
 
-AFTERWARDS = 30.0
-"""Seconds in which people keep coming after the guard has come to rest."""
+COMPARED = {0: 20, 10: 20}
+"""The highest bucket that the plan compares, by percentage: with an equal control, 1 to 10 with 11 to 20."""
 
 MOST_SECONDS = 3600.0
 
@@ -79,7 +79,13 @@ def tell(story: Story, state: Path, kept: Path, say: Tell, plan: Path = PLAN) ->
 
 async def _act(story: Story, scene: Scene, guard: subprocess.Popen[str], crowd: Crowd, say: Tell) -> None:
     resting = asyncio.Event()
-    coming = asyncio.create_task(crowd.come(lambda: PACE.get(scene.percentage(), 2.0), lambda: not resting.is_set()))
+    coming = asyncio.create_task(
+        crowd.come(
+            lambda: PACE.get(scene.percentage(), 2.0),
+            lambda: COMPARED.get(scene.percentage(), 100),
+            lambda: not resting.is_set(),
+        )
+    )
     try:
         await _direct(story, scene, guard, crowd, say)
     finally:
@@ -102,7 +108,7 @@ async def _direct(story: Story, scene: Scene, guard: subprocess.Popen[str], crow
             last = scene.timeline.events[-1][1] if scene.timeline.events else ""
             people = f"{scene.percentage():3} %, {len(crowd.people)} people"
             say(f"{story.name}: {time.monotonic() - began:4.0f} s, {people}; {last}")
-    await asyncio.sleep(AFTERWARDS)
+    await asyncio.sleep(story.afterwards)
 
 
 def _copied(scene: Scene, kept: Path) -> list[str]:

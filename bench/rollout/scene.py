@@ -20,7 +20,7 @@ import httpx
 from bench.places import REPOSITORY
 from sandbox.stack.imports import Addresses
 from sandbox.stack.ports import Ports, choose
-from sandbox.stack.processes import Processes
+from sandbox.stack.processes import Processes, Service
 from sandbox.stack.services import (
     Layout,
     backends,
@@ -32,6 +32,9 @@ from sandbox.stack.services import (
 )
 
 WORKERS = 2
+MODELS_TAKE_TIME = {"anthropic": {"latency_ms": 150}, "bedrock": {"latency_ms": 150}}
+"""As models do; an import then mostly waits for them, on either side, and not for this machine's processors."""
+
 PLAN = REPOSITORY / "bench" / "rollout" / "fast.toml"
 
 
@@ -70,7 +73,8 @@ class Scene:
 
     def break_v2(self, faults: Mapping[str, object]) -> None:
         """Put the faults in force; none of them heals."""
-        answer = httpx.put(f"{self.layout.sandbox_url}/_sandbox/faults", json=dict(faults), trust_env=False)
+        wanted = {**MODELS_TAKE_TIME, **faults}
+        answer = httpx.put(f"{self.layout.sandbox_url}/_sandbox/faults", json=wanted, trust_env=False)
         answer.raise_for_status()
 
     @property
@@ -93,6 +97,8 @@ class Scene:
                 process.send_signal(signal.SIGTERM)
             process.wait(20)
             listening.join()
+            assert process.stderr is not None
+            process.stderr.close()
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
         assert process.stderr is not None
@@ -110,19 +116,25 @@ def stage(state: Path) -> Iterator[Scene]:
         processes.start(sandbox_service(layout))
         processes.wait_ready()
         shutil.copyfile(REPOSITORY / "flags" / "features.json", layout.flags)
-        legacy, v2 = backends(layout)
-        # The monolith with the pauses it really makes: it must not look faster here than it is.
-        legacy = replace(legacy, environment={**legacy.environment, "LEGACY_TIME_SCALE": "1"})
-        gateway = gateway_service(layout, observing=True)
-        gateway = replace(gateway, environment={**gateway.environment, "GATEWAY_FOLLOW_REQUESTS": "100"})
-        for service in (legacy, v2, gateway):
+        for service in (*as_in_production(layout), gateway_service(layout, observing=True)):
             processes.start(service)
         processes.wait_ready()
         environment = sandbox_environment(layout)
         addresses = Addresses(
             layout.gateway_url, layout.ops_url, environment["SUPABASE_URL"], environment["SUPABASE_SERVICE_KEY"]
         )
-        yield Scene(layout, addresses, Timeline(), processes)
+        scene = Scene(layout, addresses, Timeline(), processes)
+        scene.break_v2({})
+        yield scene
+
+
+def as_in_production(layout: Layout) -> tuple[Service, Service]:
+    """Legacy with the pauses it really makes, v2 with a full pass from where it does one: no haste of the demo's."""
+    legacy, v2 = backends(layout)
+    environment = {name: value for name, value in v2.environment.items() if name != "V2_FULL_PASS_MIN_CONVERSATIONS"}
+    return replace(legacy, environment={**legacy.environment, "LEGACY_TIME_SCALE": "1"}), replace(
+        v2, environment=environment
+    )
 
 
 def busy() -> float:

@@ -16,14 +16,18 @@ WRITES = [f"{RPC}/{name}" for name in ("v2_stage_chunks", "v2_write_embeddings",
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One run. `faults` are the sandbox's, put in force `healthy` seconds after the first step was entered."""
+    """One run. `faults` are the sandbox's, put in force after `healthy` seconds.
+
+    People go on coming for `afterwards` seconds when the guard has come to rest.
+    """
 
     name: str
     title: str
     told: str
     ends: Phase
     faults: Mapping[str, object] = field(default_factory=dict)
-    healthy: float = 150.0
+    healthy: float = 90.0
+    afterwards: float = 30.0
 
 
 STORIES = (
@@ -38,9 +42,10 @@ STORIES = (
     Story(
         "slow",
         "v2 is slow",
-        "v2 accepts as ever, but each write of chunks, of embeddings and of the switch takes four seconds more.",
+        "v2 accepts as ever, but each write of chunks, of embeddings and of the switch takes fifteen seconds more.",
         Phase.ROLLED_BACK,
-        {"rest": {"latency_ms": 4000, "paths": WRITES}},
+        {"rest": {"latency_ms": 15_000, "paths": WRITES}},
+        healthy=270.0,  # so long until legacy's own durations are known
     ),
     Story(
         "late",
