@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help run demo test check lint types audit bench fuzz guard-sim settings lock dashboards docs smoke images empty-machine sbom clean
+.PHONY: help run demo test check lint types audit bench fuzz guard-sim rollout-demo settings lock dashboards docs smoke images empty-machine sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ fuzz: $(STAMP) ## send 100,000 odd requests through a gateway and check each aga
 
 guard-sim: $(STAMP) ## simulate the guard's rules beside others' (about 10 minutes), write bench/guard/RESULTS.md
 	@$(BIN)/python -m bench.guard --processes 2
+
+rollout-demo: $(STAMP) ## a whole rollout in fast time, and three broken ones (45 minutes), write bench/rollout/RESULTS.md
+	@$(BIN)/python -m bench.rollout
 
 settings: $(STAMP) ## write docs/settings.md from the settings classes
 	@$(BIN)/python -m tests.house.settings_reference
