@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from gateway.ops.remote import RemoteControls
 
 commands = typer.Typer()
-drill = typer.Typer(invoke_without_command=True)
-commands.add_typer(drill, name="drill")
+drills = typer.Typer(invoke_without_command=True)
+commands.add_typer(drills, name="drill")
 
 Flag = Annotated[str | None, typer.Option("--flag", help="The flag to drill. [env: ROLLOUT_FLAG]")]
 
 
-@drill.callback()
+@drills.callback()
 def rollback(
     context: typer.Context,
     flag: Flag = None,
@@ -32,8 +32,8 @@ def rollback(
 ) -> None:
     """Time a rollback without making one: how long until every worker has a change in force. Needs --ops.
 
-    Other gateways that follow the same flags are waited for too, if they are named. `drill guard` breaks v2 in a sandbox
-    and times how long the guard takes to see it.
+    Other gateways that follow the same flags are waited for too, if they are named. `drill guard` breaks v2 in a
+    sandbox and times how long the guard takes to see it.
     """
     if context.invoked_subcommand is not None:
         return
@@ -62,7 +62,7 @@ def _drill_all(
     return asyncio.run(drill(Replicas(gateways), first, flag, who=opened.settings.who, why="drill", same_clock=False))
 
 
-@drill.command()
+@drills.command()
 def guard(
     context: typer.Context,
     trouble: Annotated[
