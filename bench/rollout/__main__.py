@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -43,11 +45,17 @@ def rollout(
     unknown = [name for name in only or [] if name not in names]
     if unknown:
         raise typer.BadParameter(f"there is no story {', '.join(unknown)}; there are {', '.join(names)}")
+    signal.signal(signal.SIGTERM, _stop)
     told = [_run(story, state / story.name) for story in STORIES if story.name in (only or names)]
     page()
     for one in told:
         Console().print_json(json.dumps(asdict(one)))
     sys.exit(0 if all(one.holds for one in told) else 1)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    """As Ctrl-C: the stack of the running story is stopped in order."""
+    raise KeyboardInterrupt
 
 
 def _run(story: Story, state: Path) -> Told:

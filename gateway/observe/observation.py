@@ -13,12 +13,14 @@ from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
+from gateway.observe.cohort_counts import CohortCounts
 from gateway.observe.errors import EvidenceUnusable
 from gateway.observe.evidence import Evidence, Workers
 from gateway.observe.pipelines import Pipelines
 
 NO_SOURCE: Final = "GATEWAY_SUPABASE_URL is not set"
 AFTER_DEFECT: Final = 10.0
+COUNT_SECONDS: Final = 1.0
 
 
 class Source(Protocol):
@@ -50,6 +52,7 @@ class Observation:
         self.pipelines: Pipelines | None = None
         self.problem: str | None = None
         self._source: Source | None = None
+        self._cohorts = CohortCounts()
         registry = self._registry = CollectorRegistry()
         self._written = Counter("gateway_evidence_records", "Requests written to the evidence.", registry=registry)
         self._dropped = Counter(
@@ -86,8 +89,17 @@ class Observation:
         """Collect and follow until cancelled. Never raises."""
         if self.problem is not None:
             return
-        works = [self.evidence.run, *(self.pipelines.works() if self.pipelines else [])]
+        works = [self.evidence.run, self._count_cohorts, *(self.pipelines.works() if self.pipelines else [])]
         await asyncio.gather(*map(self._keep_up, works))
+
+    async def _count_cohorts(self) -> None:
+        """Count users by cohort for ever, from the evidence that is there."""
+        while True:
+            try:
+                behind = await self.evidence.thread.run(lambda: self._cohorts.advance(self.evidence.store))
+            except EvidenceUnusable:
+                behind = False  # whoever writes says so
+            await asyncio.sleep(0 if behind else COUNT_SECONDS)
 
     async def _keep_up(self, work: Callable[[], Awaitable[None]]) -> None:
         """Begin again after a defect: one of these must end neither the others nor the gateway."""
@@ -135,7 +147,7 @@ class Observation:
         if self.pipelines is not None:
             jobs = self.pipelines.exposition()
             self._following.set(len(self.pipelines.following))
-        return generate_latest(self._registry) + jobs
+        return generate_latest(self._registry) + self._cohorts.exposition() + jobs
 
 
 def _raise_to(counter: Counter, total: int) -> None:

@@ -59,7 +59,26 @@ class JobOutcome(Decided):
     void: bool
 
 
-Record = RequestOutcome | JobStart | JobOutcome
+@dataclass(frozen=True, slots=True)
+class CohortTally:
+    """What one gateway counts at the percentage in force, since `began_at`; `at` is its newest request's time.
+
+    `users`, `failed` and `first_failures` are distinct users by gateway.observe.cohort_counts' cohorts; `sides` are
+    those by backend. Every tally is the whole state, so the newest one is all there is.
+    """
+
+    seq: int
+    at: float
+    instance: str
+    began_at: float
+    percentage: int
+    users: Mapping[str, int]
+    failed: Mapping[str, int]
+    first_failures: Mapping[str, int]
+    sides: Mapping[str, int]
+
+
+Record = RequestOutcome | JobStart | JobOutcome | CohortTally
 
 
 @dataclass(frozen=True, slots=True)

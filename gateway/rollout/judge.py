@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from gateway.rollout.bets import BLOCKS
 from gateway.rollout.cohorts import Cohorts
-from gateway.rollout.evidence import JobOutcome, JobStart, Record, RequestOutcome
+from gateway.rollout.evidence import CohortTally, JobOutcome, JobStart, Record, RequestOutcome
 from gateway.rollout.job_queue import JobQueue
 from gateway.rollout.rule import Rule, RuleSpec, Setting, section
-from gateway.rollout.rule_table import new_rule
+from gateway.rollout.rule_table import new_rule, tallied_rule
 from gateway.rollout.verdict import Finding, Severity
 
 SETTLING = 10.0
@@ -21,7 +21,10 @@ SETTLING = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a step is judged by: its cohorts, its share of each error budget, its planned time, its rules."""
+    """What a step is judged by: its cohorts, its share of each error budget, its planned time, its rules.
+
+    `tallied`: so many gateways count users themselves, and records are CohortTally alone; 0: records are single ones.
+    """
 
     cohorts: Cohorts
     rules: tuple[RuleSpec, ...]
@@ -29,6 +32,7 @@ class Bench:
     signal_alpha: float
     doubt: float
     planned: float
+    tallied: int = 0
 
     def setting(self, spec: RuleSpec) -> Setting:
         """The rule's share of the step's error budget, by weight among the rules of its severity."""
@@ -52,13 +56,23 @@ class Judge:
     def hear(self, records: Iterable[Record]) -> None:
         """Take records in the order of their numbers."""
         for record in records:
-            if isinstance(record, JobOutcome) and record.void:
+            if isinstance(record, CohortTally):
+                self._tally(record)
+            elif isinstance(record, JobOutcome) and record.void:
                 self._queue.ended(record)
             elif isinstance(record, RequestOutcome):
                 if record.at >= self.began_at + SETTLING:
                     self._request(record)
             elif record.accepted_at >= self.began_at + SETTLING:
                 self._job(record)
+
+    def _tally(self, record: CohortTally) -> None:
+        # Counts that began before the step hold users of another attempt.
+        if record.percentage != self.bench.cohorts.percentage or record.began_at < self.began_at - SETTLING:
+            return
+        for rule in self._rules:
+            rule.tally(record)
+        self.heard_at = max(self.heard_at or 0.0, record.at)
 
     def _request(self, record: RequestOutcome) -> None:
         self._advance(record.at)
@@ -132,5 +146,7 @@ class Judge:
 
 
 def _rules(bench: Bench) -> list[Rule]:
+    if bench.tallied:
+        return [tallied_rule(spec, bench.setting(spec), bench.tallied) for spec in bench.rules]
     found: Sequence[Rule | None] = [new_rule(spec, bench.setting(spec)) for spec in bench.rules]
     return [rule for rule in found if rule is not None]

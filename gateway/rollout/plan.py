@@ -68,7 +68,7 @@ class Headroom:
 class Plan:
     """The whole rollout of one flag. `digest` names the file it came from; `retire_approval`: see `steps`.
 
-    `rehearsal`: nothing is moved, both cohorts are legacy's; see `rehearsal`.
+    `rehearsal`: nothing is moved, both cohorts are legacy's; see `rehearsal`. `tallied`: by so many gateways' counts.
     """
 
     flag: str
@@ -85,6 +85,7 @@ class Plan:
     retire_approval: bool = True
     digest: str = ""
     rehearsal: bool = False
+    tallied: int = 0
 
     def bench(self, index: int) -> Bench:
         """What a step is judged by."""
@@ -97,6 +98,7 @@ class Plan:
             self.signal_alpha * share,
             self.doubt,
             step.watch,
+            self.tallied,
         )
 
 

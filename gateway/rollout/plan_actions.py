@@ -30,6 +30,7 @@ from gateway.rollout.memory import Memory, MemoryFile
 from gateway.rollout.plan import Plan
 from gateway.rollout.plan_file import read_plan
 from gateway.rollout.plan_tables import NO_GUARD, guard_tables, plan_tables
+from gateway.rollout.prometheus_evidence import PrometheusEvidence, tallied
 from gateway.rollout.rehearsal import MirroredEvidence, RehearsedControls, rehearsal_of, rehearsal_path
 from gateway.rollout.settings import GuardSettings
 from gateway.rollout.steps import Phase
@@ -90,6 +91,14 @@ def resume(session: Session, why: str, *, as_json: bool) -> None:
 
 def guard(session: Session, path: Path | None, evidence: str | None, *, until_rest: bool) -> None:
     """Guard until a signal comes."""
+    settings = _settings(evidence)
+    if settings.prometheus is not None and evidence is None:
+        with _told():
+            plan = tallied(_plan(path), settings.gateways)
+            with PrometheusEvidence(str(settings.prometheus), plan.flag, settings.gateways) as counts:
+                post = Post(plan, session.settings.flags, session.controls, counts, time.time)
+                watch(post, _stop(), _say, until_rest=until_rest)
+        return
     with _told(), _source(evidence) as source:
         post = Post(_plan(path), session.settings.flags, session.controls, source, time.time)
         watch(post, _stop(), _say, until_rest=until_rest)

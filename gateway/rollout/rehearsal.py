@@ -12,7 +12,7 @@ from pathlib import Path
 from gateway.core.decide import Backend
 from gateway.ops.reports import ChangeReport, FlagReport, StatusReport
 from gateway.rollout.errors import RehearsalOverError
-from gateway.rollout.evidence import Batch, EvidenceSource, JobOutcome, Record
+from gateway.rollout.evidence import Batch, CohortTally, EvidenceSource, JobOutcome, Record
 from gateway.rollout.guard import Helm
 from gateway.rollout.plan import Plan
 
@@ -41,6 +41,8 @@ class MirroredEvidence:
         return replace(batch, records=tuple(record for record in told if record is not None))
 
     def _mirrored(self, record: Record) -> Record | None:
+        if isinstance(record, CohortTally):
+            return None
         if isinstance(record, JobOutcome) and record.void:
             return record
         if record.percentage != 0 or record.backend is not Backend.LEGACY:

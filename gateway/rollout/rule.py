@@ -8,7 +8,7 @@ from math import log
 
 from gateway.core.decide import Backend
 from gateway.rollout.cohorts import Cohorts
-from gateway.rollout.evidence import RequestOutcome
+from gateway.rollout.evidence import CohortTally, RequestOutcome
 from gateway.rollout.job_queue import JobQueue
 from gateway.rollout.verdict import Finding, Severity, Verdict
 
@@ -75,6 +75,10 @@ class Rule(ABC):
 
     def request(self, record: RequestOutcome, cohort: Backend | None) -> None:
         """A request ended. Rules about jobs do not care."""
+        return
+
+    def tally(self, record: CohortTally) -> None:
+        """A gateway's newest counts. Only rules on what was counted elsewhere care."""
         return
 
     def lines(self) -> tuple[str, ...]:

@@ -6,7 +6,18 @@ from gateway.rollout.failures import JobFailures, RequestFailures
 from gateway.rollout.job_queue import Job
 from gateway.rollout.rule import Kind, Rule, RuleSpec, Setting
 from gateway.rollout.slowness import JobSlowness, RequestSlowness
+from gateway.rollout.tallies import TalliedFailures, TalliedMix, Unseen
 from gateway.rollout.user_mix import UserMix
+
+
+def tallied_rule(spec: RuleSpec, setting: Setting, gateways: int) -> Rule:
+    """The rule for one step where users are counted by so many gateways."""
+    match spec.kind:
+        case Kind.REQUESTS_FAILED:
+            return TalliedFailures(spec, setting, gateways)
+        case Kind.USER_MIX:
+            return TalliedMix(spec, setting, gateways)
+    return Unseen(spec, setting)
 
 
 def new_rule(spec: RuleSpec, setting: Setting) -> Rule | None:

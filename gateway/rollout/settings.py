@@ -15,4 +15,10 @@ class GuardSettings(BaseSettings):
     evidence: AnyHttpUrl = Field(
         AnyHttpUrl("http://127.0.0.1:9090"), description="ops API of the gateway whose evidence the guard reads"
     )
+    prometheus: AnyHttpUrl | None = Field(
+        None,
+        validation_alias="PROMETHEUS_URL",
+        description="Prometheus to read users by cohort from instead; `--evidence` beats it",
+    )
+    gateways: int = Field(1, ge=1, le=64, description="gateways that this Prometheus must know, no more and no fewer")
     token: SecretStr | None = Field(None, description="bearer token of that ops API")

@@ -159,6 +159,7 @@ def test_both_pipelines_are_judged_alike_and_a_restart_loses_and_doubles_nothing
     assert good_v2["chunks"] > 0 < good_legacy["chunks"]
     assert 'gateway_jobs_ended_total{outcome="failed",pipeline="legacy"} 1.0' in metrics
     assert 'gateway_job_dollars_total{pipeline="legacy"}' not in metrics
+    assert 'gateway_cohort_began_seconds{flag="process-full-v2",percentage="50"}' in metrics
     assert [one["seq"] for one in whole] == list(range(1, len(whole) + 1))
     kinds = sorted((one["kind"], one.get("job")) for one in whole if one.get("job") in (None, *jobs.values()))
     expected = [(kind, job) for kind in ("job", "start") for job in jobs.values()]

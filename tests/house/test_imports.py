@@ -23,8 +23,8 @@ ARROWS = {
 # The guard's statistics, judgement and plan are pure too; beside them stand the files that run it.
 GUARD = (
     *("beta", "bets", "cohorts", "durations", "errors", "evidence", "failure_count", "failures", "history"),
-    *("job_queue", "judge", "plan", "plots", "rule", "rule_table", "shares", "slowness", "steps", "user_mix"),
-    *("users", "verdict"),
+    *("job_queue", "judge", "plan", "plots", "rule", "rule_table", "shares", "slowness", "steps", "tallies"),
+    *("user_mix", "users", "verdict"),
 )
 CORES = ("gateway/core/", "v2_service/processors/", *(f"gateway/rollout/{name}.py" for name in GUARD))
 CORE_FORBIDDEN = {

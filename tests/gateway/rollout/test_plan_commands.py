@@ -216,3 +216,18 @@ def test_aa_needs_everybody_on_legacy(path: Path, evidence_url: str) -> None:
     command, environment = guard_command(path, evidence_url, "--aa")
     result = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=REPOSITORY)
     assert (result.returncode, "at 5 %: A/A needs everybody on legacy" in result.stderr) == (1, True)
+
+
+def test_with_prometheus_what_is_not_known_holds(path: Path, evidence_url: str) -> None:
+    command, environment = guard_command(path, evidence_url)
+    command = command[: command.index("--evidence")]
+    environment["PROMETHEUS_URL"] = evidence_url  # it answers, and not as a Prometheus
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY) as guard:
+        assert guard.stderr is not None
+        try:
+            line = guard.stderr.readline()
+        finally:
+            guard.send_signal(signal.SIGTERM)
+            code = guard.wait()
+    assert "its load is not known" in line
+    assert (code, stored(path)[1]) == (0, "0")
