@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help run demo test check lint types audit bench fuzz guard-sim rollout-demo settings lock dashboards docs smoke images empty-machine sbom clean
+.PHONY: help run demo test check lint types audit coverage bench fuzz guard-sim rollout-demo settings lock dashboards docs smoke images empty-machine sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -41,6 +41,12 @@ audit: $(STAMP) ## known flaws in the locked packages
 	@$(BIN)/python deploy/audit.py
 
 check: lint types audit images test ## all that CI runs
+
+coverage: $(STAMP) ## which lines the tests reach, those of started services too: TESTS=tests/v2_service
+	@mkdir -p build/coverage && $(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest -q $(TESTS)
+	@$(BIN)/coverage combine -q
+	@$(BIN)/coverage report
 
 bench: $(STAMP) ## benchmarks, side by side with peers (never in CI)
 	@$(BIN)/python -m bench

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import Any  # an export is JSON
 
 EPOCH = 1_700_000_000
 DAY = 86_400
@@ -12,7 +14,7 @@ SHORT_SENTENCES = 2
 REPEATING = 10
 
 
-def conversation(seed: int, number: int, sentences: int) -> dict[str, object]:
+def conversation(seed: int, number: int, sentences: int) -> dict[str, Any]:
     """One conversation of two turns; `sentences` of filler make some of them more than one chunk long.
 
     Every `REPEATING`th repeats one sentence, so that some of its chunks are equal: they are asked about once.
@@ -25,26 +27,26 @@ def conversation(seed: int, number: int, sentences: int) -> dict[str, object]:
         ("user", f"I decided to plant row {number} in garden {seed}."),
         ("assistant", "Good."),
     ]
-    mapping: dict[str, object] = {"root": {"id": "root", "message": None, "parent": None, "children": ["0"]}}
+    return exported(f"c-{seed}-{number}", f"Garden {number}", EPOCH + number * DAY, turns)
+
+
+def exported(name: str, title: str, began: int, turns: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """A conversation in the export's own format; each turn is a role and its words, a second after the one before."""
+    last = len(turns) - 1
+    mapping: dict[str, Any] = {"root": {"id": "root", "message": None, "parent": None, "children": ["0"]}}
     for index, (role, words) in enumerate(turns):
         mapping[str(index)] = {
             "id": str(index),
             "parent": "root" if index == 0 else str(index - 1),
-            "children": [str(index + 1)] if index + 1 < len(turns) else [],
+            "children": [str(index + 1)] if index < last else [],
             "message": {
                 "id": f"m{index}",
                 "author": {"role": role},
-                "create_time": EPOCH + number * DAY + index,
+                "create_time": began + index,
                 "content": {"content_type": "text", "parts": [words]},
             },
         }
-    return {
-        "id": f"c-{seed}-{number}",
-        "title": f"Garden {number}",
-        "create_time": EPOCH + number * DAY,
-        "current_node": str(len(turns) - 1),
-        "mapping": mapping,
-    }
+    return {"id": name, "title": title, "create_time": began, "current_node": str(last), "mapping": mapping}
 
 
 def export(seed: int, conversations: int) -> bytes:

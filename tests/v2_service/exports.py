@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any  # an export is JSON
 
-EPOCH = 1_700_000_000
+from bench.v2.exports import DAY, EPOCH, exported
 
 
 def conversation(number: int, text: str = "") -> dict[str, Any]:
@@ -17,26 +17,7 @@ def conversation(number: int, text: str = "") -> dict[str, Any]:
         ("user", f"I decided to plant row {number}."),
         ("assistant", "Good."),
     ]
-    mapping: dict[str, Any] = {"root": {"id": "root", "message": None, "parent": None, "children": ["0"]}}
-    for index, (role, words) in enumerate(turns):
-        mapping[str(index)] = {
-            "id": str(index),
-            "parent": "root" if index == 0 else str(index - 1),
-            "children": [str(index + 1)] if index + 1 < len(turns) else [],
-            "message": {
-                "id": f"m{index}",
-                "author": {"role": role},
-                "create_time": EPOCH + number * 86_400 + index,
-                "content": {"content_type": "text", "parts": [words]},
-            },
-        }
-    return {
-        "id": f"conversation-{number}",
-        "title": f"Garden {number}",
-        "create_time": EPOCH + number * 86_400,
-        "current_node": str(len(turns) - 1),
-        "mapping": mapping,
-    }
+    return exported(f"conversation-{number}", f"Garden {number}", EPOCH + number * DAY, turns)
 
 
 def export(conversations: int) -> bytes:
