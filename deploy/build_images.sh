@@ -73,10 +73,12 @@ if [[ -z "$base" ]]; then
     fi
 fi
 
+python=.venv/bin/python
+[[ -x "$python" ]] || python=python3
 mounts=(--volume "$work/pip.conf:/etc/pip.conf:ro")
 while read -r path; do
     [[ -z "$path" ]] || mounts+=(--volume "$path:$path:ro")
-done < <(python3 deploy/pip_conf.py "$work/pip.conf")
+done < <("$python" deploy/pip_conf.py "$work/pip.conf")
 
 file_of() {
     case "$1" in

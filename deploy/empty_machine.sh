@@ -36,12 +36,14 @@ debootstrap --variant=minbase --include=python3,python3-venv,make,ca-certificate
 rm -f "$root.log"
 git clone --quiet . "$root/srv/banyan"
 for file in /etc/resolv.conf /etc/hosts; do cp --dereference "$file" "$root$file"; done
+python=.venv/bin/python
+[[ -x "$python" ]] || python=python3
 while read -r path; do
     [[ -n "$path" ]] || continue
     if [[ -d "$path" ]]; then mkdir -p "$root$path"; else mkdir -p "$root${path%/*}" && touch "$root$path"; fi
     mount --bind "$path" "$root$path"
     mounts+=("$root$path")
-done < <(python3 deploy/pip_conf.py "$root/etc/pip.conf")
+done < <("$python" deploy/pip_conf.py "$root/etc/pip.conf")
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 mount --rbind /dev "$root/dev"

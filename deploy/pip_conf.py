@@ -36,10 +36,10 @@ def paths(found: dict[str, dict[str, str]]) -> list[str]:
 
 
 def main() -> None:
-    listing = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True
-    )
-    found = options(listing.stdout)
+    asked = subprocess.run([sys.executable, "-m", "pip", "config", "list"], check=False, capture_output=True, text=True)
+    if asked.returncode:
+        print("this Python has no pip, so what pip is told on this machine is not known", file=sys.stderr)
+    found = options(asked.stdout)
     lines: list[str] = []
     for section, values in found.items():
         lines.append(f"[{section}]")
