@@ -24,6 +24,7 @@ if [[ -z "${BANYAN_APART:-}" ]]; then
 fi
 
 root="$(mktemp -d "${TMPDIR:-/tmp}/banyan-empty.XXXXXX")"
+chmod 755 "$root" # it is somebody's root folder
 tidy() {
     umount --recursive --quiet "$root/dev" "$root/proc" "$root/sys" "${mounts[@]}" || true
     if [[ -n "$keep" ]]; then echo "kept: $root"; else rm -rf --one-file-system "$root"; fi
