@@ -87,11 +87,22 @@ file_of() {
     esac
 }
 
-for name in "${wanted[@]}"; do
-    echo "== building banyan-$name"
+build() {
     # shellcheck disable=SC2086  # the options are words
     in_store build --quiet --layers --format docker --build-arg "BASE=$base" "${mounts[@]}" ${BUILDAH_OPTIONS:-} \
-        --file "$(file_of "$name")" --tag "banyan-$name" . >/dev/null
+        --file "$(file_of "$1")" --tag "banyan-$1" .
+}
+
+# All at once, because most of a build is waiting; each is tried when it is there.
+echo "== building ${wanted[*]}"
+declare -A builds
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT # of the others, if one fails
+for name in "${wanted[@]}"; do
+    build "$name" >"$work/$name.log" 2>&1 &
+    builds[$name]=$!
+done
+for name in "${wanted[@]}"; do
+    wait "${builds[$name]}" || { tail -n 40 "$work/$name.log" >&2; echo "banyan-$name was not built" >&2; exit 1; }
     python3 deploy/images/try_image.py "$name" "$work/$STORAGE_DRIVER"
     echo "   after ${SECONDS} s"
 done

@@ -28,7 +28,7 @@ NEEDED = {
 }
 # uvicorn ends an app by the signal that it got, after a clean shutdown; buildah reports that as 1.
 ENDS_BY_SIGNAL = {"legacy"}
-SECONDS_TO_START, SECONDS_TO_STOP = 60, 30
+SECONDS_TO_START, SECONDS_TO_STOP = 240, 60
 BANYAN_USER = 10001
 
 
