@@ -8,7 +8,7 @@ Counterparts: core.routes, whose table holds a Shadowing; proxy.shadowed, which 
 sends.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -58,6 +58,12 @@ class Shadowing:
     repeat: float = DEFAULT_REPEAT
     ignore: tuple[str, ...] = ()
     per_day: int = 1000
+    # Worked out when the table is read, because it is asked for on each request.
+    above: float = field(init=False, default=0.0)
+    """Users whose bucket is higher are those of a dry run."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "above", 100 - self.percent)
 
 
 def has_copies(feature: CompiledFeature | None, answered: Backend) -> bool:
@@ -75,7 +81,7 @@ def wants_dry_run(shadow: Shadowing, decision: Decision, feature: CompiledFeatur
     then nobody knows whom it denies.
     """
     bucket, user = decision.bucket, decision.key
-    if bucket is None or user is None or bucket <= 100 - shadow.percent or decision.reason not in _OF_LEGACY_USERS:
+    if bucket is None or user is None or bucket <= shadow.above or decision.reason not in _OF_LEGACY_USERS:
         return False
     if feature is None or feature.uncompiled or not has_copies(feature, Backend.LEGACY):
         return False

@@ -25,7 +25,7 @@ from gateway.proxy import own
 from gateway.proxy.body import RequestBody
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.reception import Reception
-from gateway.proxy.shadowed import ShadowedExchange
+from gateway.proxy.shadowed import kind_of_exchange
 from gateway.proxy.stage import (
     CONTINUE,
     HALF_CLOSED_GRACE,
@@ -181,7 +181,7 @@ class ClientConnection(asyncio.Protocol):
             received = own.one_hop_less(received)
         facts, route = received.facts, received.route
         self.closing = not facts.keep_alive
-        self.exchange = exchange = (Exchange if route.shadow is None else ShadowedExchange)(self, received)
+        self.exchange = exchange = (Exchange if route.shadow is None else kind_of_exchange(route))(self, received)
         if route.checks_head:
             fields, hop, service = received.fields.pairs(), self._reception.hop, self.service
             exchange.address = client_address(fields, hop.peer, hop.trusted_hops)

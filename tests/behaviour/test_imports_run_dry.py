@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from gateway.ops.rollout_cli import app
 from sandbox.running import RunningSandbox
 from sandbox.stack.ports import Ports, choose
 from sandbox.stack.processes import Processes
-from sandbox.stack.services import FLAG, Layout, backends, gateway_service, rollout
+from sandbox.stack.services import FLAG, Layout, backends, gateway_service, rollout, script
 from tests.house.sources import REPOSITORY
 from tests.v2_service.exports import export
 
@@ -151,6 +152,12 @@ def test_what_v2_keeps_out_is_counted_as_refused(running: Running) -> None:
     assert running.asked(user).headers["x-gateway-backend"] == "legacy"
     until(lambda: running.outcomes().get("refused", 0) == before + 1)
     assert running.dry_runs(user) == []
+    told = subprocess.run(
+        [script("rollout"), "--ops", running.layout.ops_url, "shadow"], check=True, capture_output=True, text=True
+    ).stdout
+    assert "process-full" in told
+    assert "50 %, at most 1000 a day" in told
+    assert "refused" in told
 
 
 def test_a_client_cannot_ask_for_a_dry_run(running: Running) -> None:
