@@ -189,7 +189,7 @@ class Settings(BaseSettings):
         default=2,
         ge=1,
         le=100,
-        description="exports that are read at once, each in a process of its own of about 25 MiB; others wait",
+        description="exports that are read at once, each in a process of its own of about 30 MiB; others wait",
     )
     embedding_concurrency: int = Field(
         default=5, ge=1, le=50, description="embedding calls at once, for all imports of this process together"
