@@ -51,11 +51,12 @@ mount --rbind /dev "$root/dev"
 mount -t tmpfs tmpfs "$root/dev/shm"
 chroot "$root" useradd --create-home reader
 chroot "$root" chown -R reader: /srv/banyan
+home=$(chroot "$root" getent passwd reader | cut -d: -f6)
 echo "a Debian $(cat "$root/etc/debian_version") with $(chroot "$root" python3 --version) and $(chroot "$root" make --version | head -n 1)"
 
 for command in "$@"; do
     started=$SECONDS
-    chroot --userspec=reader "$root" env -i PATH=/usr/bin:/bin HOME=/home/reader sh -c "cd /srv/banyan && $command" || {
+    chroot --userspec=reader "$root" env -i PATH=/usr/bin:/bin HOME="$home" sh -c "cd /srv/banyan && $command" || {
         code=$?
         echo "FAILED after $((SECONDS - started)) s with $code: $command" >&2
         exit "$code"
