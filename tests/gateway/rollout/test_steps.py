@@ -151,6 +151,19 @@ def test_a_pause_of_the_guard_does_not_count_as_watching() -> None:
     assert turn(PLAN, at_tenth(watched=100.0, seen_at=NOW - MAX_GAP), look()).progress.watched == 100.0 + MAX_GAP
 
 
+def test_a_guard_that_wakes_up_late_goes_one_step_and_asks_for_the_next_ones_approval() -> None:
+    """However long it slept: an approval is needed at its step, and one for another step is none."""
+    asleep = NOW - 90 * 86_400.0
+    half = at_tenth(step=1, expected=50, watched=PLAN.steps[1].watch, seen_at=asleep)
+    for approved in (frozenset[int](), frozenset({1}), frozenset({3})):
+        late = turn(PLAN, replace(half, approved=approved), look(percentage=50))
+        assert (late.situation, late.action) == (Situation.UNAPPROVED, Action.NONE)
+    up = turn(PLAN, at_tenth(seen_at=asleep), look())
+    assert (up.action, up.percentage) == (Action.RAISE, 50)
+    entered = written(PLAN, up.progress, 50, NOW)
+    assert turn(PLAN, entered, look(now=NOW + 1, percentage=50)).situation is Situation.EARLY
+
+
 def test_blind_and_killed_time_does_not_count() -> None:
     for seen in (look(blind="nothing"), look(killed=True), look(percentage=None)):
         assert turn(PLAN, at_tenth(watched=100.0), seen).progress.watched == 100.0
