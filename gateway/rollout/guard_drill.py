@@ -24,7 +24,7 @@ from gateway.rollout.evidence import EvidenceSource
 from gateway.rollout.guard import Guard, Helm, Post
 from gateway.rollout.judge import SETTLING
 from gateway.rollout.rule import Kind
-from gateway.rollout.steps import Phase
+from gateway.rollout.steps import Phase, Turn
 
 WHO: Final = "guard drill"
 LOOK_EVERY: Final = 1.0
@@ -155,7 +155,7 @@ class GuardDrill:
     async def _watch(self, guard: Guard, holds: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE
         while not holds() and time.monotonic() < deadline:
-            await asyncio.to_thread(guard.look)
+            await _to_the_end(asyncio.create_task(asyncio.to_thread(guard.look)))
             if not holds():
                 await asyncio.sleep(LOOK_EVERY)
 
@@ -181,6 +181,15 @@ class GuardDrill:
 
     def _say(self, text: str) -> None:
         self._post.tell(f"{time.monotonic() - self._began:6.1f} s  {text}")
+
+
+async def _to_the_end(look: asyncio.Task[Turn]) -> None:
+    """A look that has begun may write the flag: whoever is stopped waits for it before putting the flag back."""
+    try:
+        await asyncio.shield(look)
+    except asyncio.CancelledError:
+        await look
+        raise
 
 
 def _fired(guard: Guard) -> bool:

@@ -114,8 +114,8 @@ def test_ctrl_c_in_the_middle_puts_all_back(stack: Stack) -> None:
                 break
         rest = running.stderr.read()
 
-    assert running.returncode == 130
-    assert "all is as before" in rest
+    assert "all is as before" in rest, rest
+    assert running.returncode == 130, rest
     stack.assert_as_before()
 
 
