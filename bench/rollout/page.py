@@ -67,6 +67,8 @@ def _story(story: Story, what: Found) -> Iterator[str]:
     yield f"## {story.title}"
     yield ""
     yield f"{story.told} {setting['date']}, {setting['processors']} processors, load {what['load']:g} at the end."
+    if what["phase"] != story.ends:
+        yield f"**It ended {what['phase']}, where it had to end {story.ends}.**"
     yield ""
     yield "| s | what happened |"
     yield "|---:|---|"
