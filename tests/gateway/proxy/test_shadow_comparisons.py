@@ -198,7 +198,9 @@ async def test_a_v2_that_hangs_delays_nobody_and_holds_no_more_than_it_may(tmp_p
     legacy, v2 = Backend(answer(b"x" * 30_000)), Backend(script=never)
     config = {"shadow_seconds": 300.0, "shadow_concurrency": 1, "shadow_bytes": 65_536}
     async with shadowing(tmp_path, legacy, v2, routes=ROUTES, **config) as running:
-        told = answers(await running.send(GET * 5))
+        told = answers(
+            await running.send(GET * 4 + GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"), eof=False)
+        )
         assert [len(one.body) for one in told] == [30_000] * 5
         assert outcomes(running) == {"no-room": 3}
         assert running.service.shadows.held <= 65_536

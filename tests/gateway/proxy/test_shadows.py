@@ -162,12 +162,12 @@ async def test_the_caller_notices_nothing_of_what_v2_does(tmp_path: Path, what: 
         "answers 500": Backend(answer(b"{}", b"500 No")),
         "speaks nonsense": Backend(b"nonsense\r\n\r\n"),
     }[what]
-    request = job(fields=b"X-Request-Id: same\r\n")
+    request = job(fields=b"X-Request-Id: same\r\nConnection: close\r\n")
     async with shadowing(tmp_path, legacy, v2, shadow_seconds=0.5) as running:
         if what == "is away":
             unused = tmp_path / "nobody.sock"
             running.service.pools["v2"].address = replace(running.service.pools["v2"].address, path=str(unused))
-        with_shadow = await running.send(request)
+        with_shadow = await running.send(request, eof=False)
         await running.until(counted(running))
         assert outcomes(running) == {"refused" if what == "refuses" else "failed": 1}
         assert running.service.breaker.state is State.CLOSED
@@ -177,7 +177,7 @@ async def test_the_caller_notices_nothing_of_what_v2_does(tmp_path: Path, what: 
         assert running.service.shadows.held == 0
     legacy = Backend()
     async with shadowing(tmp_path, legacy, v2, stage="off") as running:
-        without = await running.send(request)
+        without = await running.send(request, eof=False)
     assert _undated(with_shadow) == _undated(without)
     assert len(v2.seen) <= 1
 
