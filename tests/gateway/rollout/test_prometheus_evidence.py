@@ -20,7 +20,7 @@ from gateway.rollout.errors import EvidenceUnavailableError
 from gateway.rollout.evidence import CohortTally
 from gateway.rollout.prometheus_evidence import FRESH_SECONDS, PrometheusEvidence
 from tests.deploy.machine import free_ports
-from tests.deploy.observers import needs
+from tests.house.installed import installed
 
 FLAG, NOW = "process-full-v2", 1_800_000_000.0
 SECONDS_TO_START = 60
@@ -178,7 +178,7 @@ def prometheus(pages: list[GatewayPage], tmp_path: Path) -> Iterator[str]:
         f"scrape_configs: [{{job_name: gateway, static_configs: [{{targets: [{targets}]}}]}}]\n"
     )
     address = f"127.0.0.1:{free_ports(('prometheus',))['prometheus']}"
-    command = [needs("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'data'}"]
+    command = [installed("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'data'}"]
     with (tmp_path / "log").open("wb") as log:
         running = subprocess.Popen(
             [*command, f"--web.listen-address={address}", "--log.level=warn"], stdout=log, stderr=subprocess.STDOUT
