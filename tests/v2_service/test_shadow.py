@@ -14,6 +14,13 @@ from tests.v2_service.conftest import EXPORTS
 from tests.v2_service.dry_runs import WIDE, asked, begun, ended, fingerprints, shadow_rows
 from tests.v2_service.exports import export
 from tests.v2_service.running import RunningService
+from tests.v2_service.stubs import sandbox_settings
+from v2_service.accept import Wanted
+from v2_service.errors import ShadowRefused
+from v2_service.jobs.services import open_services
+from v2_service.jobs.shadow import shadow_of
+from v2_service.leaving import Leaving
+from v2_service.shadow import ShadowDesk
 
 
 @pytest.fixture(scope="module")
@@ -138,3 +145,24 @@ def test_short_memory_keeps_dry_runs_out(sandbox: RunningSandbox, tmp_path: Path
     with RunningService(sandbox, tmp_path, MEMORY_LIMIT_MB="64") as narrow:
         answer = asked(narrow, sandbox.create_user(), export(1))
         assert (answer.status_code, answer.json()["bound"]) == (503, "memory")
+
+
+class Stopping:
+    """Jobs of a process that is leaving."""
+
+    def __init__(self) -> None:
+        self.leaving = Leaving(1.0)
+        self.leaving.begin()
+
+    async def submit_shadow(self, run_id: str) -> None:
+        raise AssertionError(f"{run_id} must not be begun")
+
+
+async def test_a_service_that_is_stopping_takes_none(sandbox: RunningSandbox, user: str, tmp_path: Path) -> None:
+    wanted = Wanted(user, f"user-imports/{user}/raw.json", idempotency_key=f"shadow-{user}")
+    async with open_services(sandbox_settings(sandbox, tmp_path)) as services:
+        shadow, runs = shadow_of(services)
+        with pytest.raises(ShadowRefused) as refused:
+            await ShadowDesk(runs, shadow.costs, services, Stopping()).accept(wanted, "1")
+    assert refused.value.bound == "stopping"
+    assert sandbox.rows("pipeline_shadow_runs", {"user_id": f"eq.{user}"}) == []
