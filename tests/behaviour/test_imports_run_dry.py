@@ -22,6 +22,7 @@ from sandbox.stack.ports import Ports, choose
 from sandbox.stack.processes import Processes
 from sandbox.stack.services import FLAG, Layout, backends, gateway_service, rollout, script
 from tests.house.sources import REPOSITORY
+from tests.v2_service.dry_runs import nobody_waits
 from tests.v2_service.exports import export
 
 pytestmark = pytest.mark.timeout(300)  # three services start and import, on a machine that may be busy
@@ -69,6 +70,7 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running(sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    nobody_waits(sandbox)
     folder = tmp_path_factory.mktemp("dry")
     port = httpx.URL(sandbox.url).port
     assert port is not None

@@ -17,6 +17,12 @@ OVER = {"complete", "degraded", "failed", "cancelled"}
 WIDE = {"V2_SHADOW_AT_ONCE": "2", "V2_SHADOW_RUNS_PER_DAY": "1000", "V2_SHADOW_BUDGET_PER_DAY": "1000"}
 
 
+def nobody_waits(sandbox: RunningSandbox) -> None:
+    """End imports that other tests have claimed and left: while one waits for a place, dry runs are refused."""
+    with psycopg.connect(sandbox.sql_uri) as connection:
+        connection.execute("update public.pipeline_runs set status = 'cancelled' where status = 'accepted'")
+
+
 def until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + RUN_SECONDS
     while not condition():

@@ -11,7 +11,7 @@ import pytest
 from gateway.observe.jobs import TABLES
 from sandbox.running import RunningSandbox
 from tests.v2_service.conftest import EXPORTS
-from tests.v2_service.dry_runs import WIDE, asked, begun, ended, fingerprints, shadow_rows
+from tests.v2_service.dry_runs import WIDE, asked, begun, ended, fingerprints, nobody_waits, shadow_rows
 from tests.v2_service.exports import export
 from tests.v2_service.running import RunningService
 from tests.v2_service.stubs import sandbox_settings
@@ -26,6 +26,7 @@ from v2_service.shadow import ShadowDesk
 @pytest.fixture(scope="module")
 def service(sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     """A service whose bounds no test reaches by accident."""
+    nobody_waits(sandbox)
     with RunningService(sandbox, tmp_path_factory.mktemp("v2"), **WIDE) as running:
         yield running
 
