@@ -70,6 +70,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"Left out: {count} ({reason})."
     yield ""
     yield f"**{_verdict(report)}**"
+    if not report.observations:
+        return
     yield ""
     yield "### Figures"
     yield ""
