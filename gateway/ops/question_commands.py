@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from flags.errors import SourceUnavailableError
 from gateway.core.decide import Backend, Identity
 from gateway.core.force import HEADER, MAX_SECONDS, force_value
 from gateway.ops.controls import Controls
@@ -17,7 +18,7 @@ from gateway.ops.errors import JobsUnavailableError
 from gateway.ops.jobs import V2Jobs
 from gateway.ops.preview import preview_move
 from gateway.ops.reports import EntryReport, JobsReport
-from gateway.ops.session import AsJson, Exit, session, show, told
+from gateway.ops.session import AsJson, Exit, end_unless_read, session, show, told
 from gateway.ops.tables import (
     explain_table,
     journal_table,
@@ -45,6 +46,7 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
     if report.jobs is None and opened.jobs is not None:
         report = report.model_copy(update={"jobs": asyncio.run(_ask_jobs(opened.jobs))})
     show(report, status_tables(report), as_json=as_json)
+    end_unless_read(report.error)
 
 
 @commands.command()
@@ -59,6 +61,7 @@ def explain(
     with told(as_json=as_json):
         report = opened.controls.explain(user_id, flag or opened.settings.flag)
     show(report, [explain_table(report)], as_json=as_json)
+    end_unless_read(report.error)
 
 
 @commands.command()
@@ -79,7 +82,10 @@ def preview(
     opened = session(context)
     listed = ids.read_text(encoding="utf-8").splitlines() if ids is not None else []
     with told(as_json=as_json):
-        report = preview_move(opened.controls.status().flags, flag or opened.settings.flag, before, after, listed)
+        now = opened.controls.status()
+        if now.error is not None:
+            raise SourceUnavailableError(now.error)
+        report = preview_move(now.flags, flag or opened.settings.flag, before, after, listed)
     show(report, [preview_table(report)], as_json=as_json)
 
 

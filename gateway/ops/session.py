@@ -76,6 +76,12 @@ def show(report: BaseModel | Sequence[BaseModel], human: Sequence[RenderableType
         console.print(item)
 
 
+def end_unless_read(error: str | None) -> None:
+    """End with its exit code what could only tell of older flags, or of none; `error` says why, None if all is well."""
+    if error is not None:
+        raise typer.Exit(Exit.UNREACHABLE)
+
+
 @contextmanager
 def told(*, as_json: bool) -> Iterator[None]:
     """Turn errors into a message on standard error and an exit code."""

@@ -308,6 +308,29 @@ def test_a_missing_file_and_a_gateway_that_is_away_cannot_be_reached(tmp_path: P
     assert invoke("--ops", "http://127.0.0.1:9", "status").exit_code == 3
 
 
+@pytest.mark.parametrize("content", [None, "not JSON"], ids=["missing", "broken"])
+@pytest.mark.parametrize("question", [["status"], ["explain", "user-42"], ["preview", "0", "50"]], ids=lambda it: it[0])
+@pytest.mark.parametrize("remote", [False, True], ids=["file", "ops"])
+def test_a_question_about_flags_that_cannot_be_read_says_why_and_exits_3(
+    tmp_path: Path, question: list[str], content: str | None, remote: bool
+) -> None:
+    path = tmp_path / "flags.json"
+    if content is not None:
+        path.write_text(content)
+    with served_ops(path, TOKEN) as url:
+        where = ["--ops", url, "--token", TOKEN] if remote else ["--flags", str(path)]
+        result = invoke(*where, *question)
+    assert result.exit_code == 3
+    assert "flags.json cannot be" in result.output
+
+
+def test_flags_of_before_are_still_told_where_the_file_broke(path: Path) -> None:
+    assert invoke("--flags", str(path), "status").exit_code == 0
+    path.write_text("{")
+    result = invoke("--flags", str(path), "status", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["flags"][0]["name"]) == (3, FLAG)
+
+
 def test_a_wrong_token_is_refused(ops_url: str) -> None:
     result = invoke("--ops", ops_url, "--token", "wrong", "kill")
     assert result.exit_code == 1
