@@ -6,6 +6,7 @@ from gateway.core.errors import MalformedRequest
 
 _METHOD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}(?: |\Z)")
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
+_EMPTY_LINES_SO_FAR = re.compile(rb"(?:\r\n)?\r?")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -27,10 +28,10 @@ class PartialHead:
         return len(self._data)
 
     def add(self, piece: bytes) -> bytes | None:
-        """Take the next piece. All bytes so far if the end of the head is among them, else None."""
+        """Take the next piece. All bytes so far if the end of the head is among them, or if they are an empty line."""
         before = len(self._data)
         self._data += piece
-        if self._data.find(b"\r\n\r\n", max(0, before - 3)) < 0:
+        if self._data.find(b"\r\n\r\n", max(0, before - 3)) < 0 and self._data != b"\r\n":
             return None
         return bytes(self._data)
 
@@ -45,7 +46,9 @@ class PartialHead:
         with a method.
         """
         data = self._data
-        skipped = 2 if data.startswith(b"\r\n") else 0  # RFC 9112 section 2.2: an empty line before the request
+        # RFC 9112 section 2.2: empty lines before the request. Two at once look like the end of a head, and are gone.
+        found = _EMPTY_LINES_SO_FAR.match(data)
+        skipped = found.end() if found else 0
         if len(data) > skipped and _METHOD.match(data, skipped, skipped + 65) is None:
             raise MalformedRequest("This does not begin like an HTTP/1 request.")
         start = len(data) - len(piece)

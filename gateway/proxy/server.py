@@ -159,9 +159,7 @@ class ClientConnection(asyncio.Protocol):
             self.deadline = self.service.clock.now + self.service.config.head_timeout
         self._partial = head
         try:
-            # The first half of an empty line before the request, which is to be skipped.
-            if len(head) > 1 or piece != b"\r":
-                self._reception.check_unfinished(head, piece)
+            self._reception.check_unfinished(head, piece)
             if self.eof_at:
                 raise MalformedRequest("The connection ended inside the head.")
         except GatewayError as error:
@@ -306,7 +304,7 @@ class ClientConnection(asyncio.Protocol):
             return True  # pipelined requests are still to be answered
         if stage is _WAITING:
             return True  # it may still read: gateway.proxy.sweeper finds out
-        if stage is _HEAD:
+        if stage is _HEAD and self._partial is not None:  # else only empty lines have come
             self._refuse(MalformedRequest("The connection ended inside the head."))
             return True
         if stage is _BODY:

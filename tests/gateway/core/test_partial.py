@@ -54,3 +54,12 @@ def test_a_first_line_is_too_long_as_soon_as_it_is() -> None:
     assert head.first_line_longer_than(100)
     short = PartialHead(b"GET / HTTP/1.1\r\n" + b"a" * 200)
     assert not short.first_line_longer_than(100)
+
+
+def test_empty_lines_that_are_still_coming_are_no_bad_beginning_and_a_bare_cr_is() -> None:
+    assert feed([b"\r", b"\n"]) == b"\r\n"
+    assert feed([b"\r", b"\n\r", b"\nGET"]) == b"\r\n\r\nGET"
+    assert feed([b"\r\n\r"]) is None
+    for cut in ([b"\r", b"G"], [b"\rG"], [b"\r\n\r", b"G"], [b"\r\n", b"\r", b"\r"]):
+        with pytest.raises(MalformedRequest):
+            feed(cut)
