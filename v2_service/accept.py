@@ -24,8 +24,9 @@ STOPPABLE = ("accepted", "running")
 # The monolith reads plain JSON alone.
 PACKED = (".zip", ".gz")
 COHORT = re.compile(r"[\w.:-]{1,64}")
-# The keys of dry runs. A request that lost its X-Shadow on the way must not become an import.
-SHADOW_KEY = "shadow-"
+# The keys of dry runs. A request that lost its X-Shadow on the way must not become an import; a client's own key may
+# begin as it likes, so only the whole form counts.
+DRY_RUN_KEY = re.compile(r"shadow-[0-9a-f]{64}")
 
 
 Conversations = list[dict[str, object]]
@@ -76,8 +77,8 @@ class Desk:
         user = user_id(wanted.user_id)
         path, inline = self._source(wanted, user, name)
         request = request_of(wanted, user, path)
-        if (request.idempotency_key or "").startswith(SHADOW_KEY):
-            raise KeyInvalid(f"Idempotency-Keys that begin with {SHADOW_KEY} are those of dry runs (X-Shadow: 1).")
+        if DRY_RUN_KEY.fullmatch(request.idempotency_key or ""):
+            raise KeyInvalid("This Idempotency-Key has the form of those of dry runs, which come with X-Shadow: 1.")
         claim = await self._services.runs.claim(request)
         if claim.user_id != user:
             raise KeyReused("This Idempotency-Key was used for another user's import.")

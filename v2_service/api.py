@@ -72,8 +72,8 @@ async def process_full(
 ) -> ShadowAnswer | ProcessFullAnswer:
     """Start an import, or with neither path nor conversations a refresh. Answers once the run is committed.
 
-    With `X-Shadow: 1`, and a key that begins with `shadow-`, it is a dry run: the same work, which nobody but a
-    comparison sees. 503 with the code `shadow_refused` when a bound keeps it out.
+    With `X-Shadow: 1`, and a key of `shadow-` and 64 hexadecimal digits, it is a dry run: the same work, which nobody
+    but a comparison sees. 503 with the code `shadow_refused` when a bound keeps it out.
     """
     wanted = Wanted(
         user_id=body.user_id,

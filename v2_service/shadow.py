@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from v2_service.accept import SHADOW_KEY, Wanted, request_of
+from v2_service.accept import DRY_RUN_KEY, Wanted, request_of
 from v2_service.adapters.costs import Costs
 from v2_service.adapters.runs import Claim
 from v2_service.adapters.shadow import ShadowRuns
@@ -60,8 +60,8 @@ class ShadowDesk:
         """
         if header != ON:
             raise ShadowInvalid(f"X-Shadow must be {ON}, or not be there.")
-        if not (wanted.idempotency_key or "").startswith(SHADOW_KEY):
-            raise KeyInvalid(f"A dry run needs an Idempotency-Key that begins with {SHADOW_KEY}")
+        if not DRY_RUN_KEY.fullmatch(wanted.idempotency_key or ""):
+            raise KeyInvalid("A dry run needs an Idempotency-Key of shadow- and 64 hexadecimal digits.")
         user = user_id(wanted.user_id)
         if not wanted.storage_path:
             raise self._refused("no_export")

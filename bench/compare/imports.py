@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
@@ -84,7 +85,7 @@ def import_export(house: House, path: Path, users: int) -> Imported:
         controls.append((user, place, str(answer.json()["job_id"])))
     rows = [(user, _ended(partial(_job, house, job))) for user, _, job in controls]
     user, place, job = controls[0]
-    headers = {"x-shadow": "1", "idempotency-key": f"shadow-{job}"}
+    headers = {"x-shadow": "1", "idempotency-key": f"shadow-{sha256(job.encode()).hexdigest()}"}
     tried = house.v2.post("/process-full", json={"user_id": user, "storage_path": place}, headers=headers)
     tried.raise_for_status()
     run_id = str(tried.json()["job_id"])

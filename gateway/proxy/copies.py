@@ -1,6 +1,7 @@
 """A copy of an answered request, and how it is written for the other backend; counterparts: shadowed, shadows."""
 
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 from gateway.core.comparison import Seen, seen
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from gateway.core.routes import Route
     from gateway.proxy.reception import Received
 
-KEY_PREFIX: Final = b"shadow-"
 _KEPT: Final = (b"content-type", b"accept", b"accept-language")
 """What v2 needs of a client's fields. Not its cookies and its credentials: v2 knows the gateway's."""
 _TRACE: Final = (b"traceparent", b"tracestate")
@@ -78,7 +78,7 @@ class Copy:
             lines.append(b"traceparent: 00-%b-%b-00" % (id_, id_[16:]))  # as legacy got it (W3C Trace Context)
         if self.answer is None:
             lines += [
-                b"Idempotency-Key: %b%b" % (KEY_PREFIX, self.key),
+                b"Idempotency-Key: %b" % dry_run_key(self.key),
                 b"Content-Length: %d" % len(self.body),
             ]
         return b"%b\r\n%b%b\r\n\r\n%b" % (request.start, gateway, b"\r\n".join(lines), self.body)
@@ -88,6 +88,11 @@ class Copy:
         request = self.request
         own = b"" if request.passage.request_id else b"X-Request-Id: %b\r\n" % self.request_id
         return b"%b%bConnection: close\r\n%b\r\n" % (request.start, request.lines, own)
+
+
+def dry_run_key(key: bytes) -> bytes:
+    """The key of the dry run beside the request of `key`: always the same, of one length, and no client's by accident."""
+    return b"shadow-%b" % blake2b(key, digest_size=32).hexdigest().encode()
 
 
 def seen_answer(answer: Answer) -> Seen | None:

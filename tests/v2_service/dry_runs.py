@@ -30,11 +30,16 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(POLL_SECONDS)
 
 
+def dry_run_key(seed: str) -> str:
+    """A key that a dry run may have."""
+    return f"shadow-{hashlib.sha256(seed.encode()).hexdigest()}"
+
+
 def asked(service: RunningService, user: str, content: bytes, key: str = "") -> httpx.Response:
     """The answer to a request for a dry run."""
     path = f"user-imports/{user}/raw-dry.json"
     service.sandbox.upload(path, content)
-    headers = {"x-shadow": "1", "idempotency-key": f"shadow-{key or user}"}
+    headers = {"x-shadow": "1", "idempotency-key": dry_run_key(key or user)}
     return service.http.post("/process-full", json={"user_id": user, "storage_path": path}, headers=headers)
 
 

@@ -11,7 +11,16 @@ import pytest
 from gateway.observe.jobs import TABLES
 from sandbox.running import RunningSandbox
 from tests.v2_service.conftest import EXPORTS
-from tests.v2_service.dry_runs import WIDE, asked, begun, ended, fingerprints, nobody_waits, shadow_rows
+from tests.v2_service.dry_runs import (
+    WIDE,
+    asked,
+    begun,
+    dry_run_key,
+    ended,
+    fingerprints,
+    nobody_waits,
+    shadow_rows,
+)
 from tests.v2_service.exports import export
 from tests.v2_service.running import RunningService
 from tests.v2_service.stubs import sandbox_settings
@@ -78,11 +87,12 @@ def test_the_answer_is_that_of_an_import_and_says_that_it_is_a_dry_run(service: 
 @pytest.mark.parametrize(
     ("headers", "code"),
     [
-        ({"x-shadow": "true", "idempotency-key": "shadow-1"}, 400),
-        ({"x-shadow": "0", "idempotency-key": "shadow-1"}, 400),
+        ({"x-shadow": "true", "idempotency-key": dry_run_key("1")}, 400),
+        ({"x-shadow": "0", "idempotency-key": dry_run_key("1")}, 400),
         ({"x-shadow": "1", "idempotency-key": "1"}, 400),
         ({"x-shadow": "1"}, 400),
-        ({"idempotency-key": "shadow-1"}, 400),
+        ({"x-shadow": "1", "idempotency-key": "shadow-1"}, 400),
+        ({"idempotency-key": dry_run_key("1")}, 400),
     ],
 )
 def test_half_a_dry_run_is_neither_a_dry_run_nor_an_import(
@@ -95,11 +105,21 @@ def test_half_a_dry_run_is_neither_a_dry_run_nor_an_import(
         assert service.sandbox.rows(table, {"user_id": f"eq.{user}"}) == []
 
 
+def test_a_clients_own_key_may_begin_as_that_of_a_dry_run_does(service: RunningService, user: str) -> None:
+    key, path = f"shadow-{user}", f"user-imports/{user}/raw.json"
+    service.sandbox.upload(path, export(1))
+    body = {"user_id": user, "storage_path": path}
+    answer = service.http.post("/process-full", json=body, headers={"idempotency-key": key})
+    assert (answer.status_code, answer.json().get("shadow")) == (200, None)
+    assert service.ended(answer.json()["job_id"])["idempotency_key"] == key
+    assert service.sandbox.rows("pipeline_shadow_runs", {"user_id": f"eq.{user}"}) == []
+
+
 @pytest.mark.parametrize("given", [{}, {"conversations": [{"title": "x", "mapping": {}}]}])
 def test_without_an_export_in_storage_there_is_no_dry_run(
     service: RunningService, user: str, given: dict[str, Any]
 ) -> None:
-    headers = {"x-shadow": "1", "idempotency-key": f"shadow-{user}"}
+    headers = {"x-shadow": "1", "idempotency-key": dry_run_key(user)}
     answer = service.http.post("/process-full", json={"user_id": user, **given}, headers=headers)
     assert (answer.status_code, answer.json()["bound"]) == (503, "no_export")
     assert 'v2_shadow_runs_refused_total{bound="no_export"}' in service.http.get("/metrics").text
@@ -108,7 +128,7 @@ def test_without_an_export_in_storage_there_is_no_dry_run(
 def test_somebody_elses_export_and_an_unknown_user_are_refused_as_for_an_import(
     service: RunningService, user: str
 ) -> None:
-    headers = {"x-shadow": "1", "idempotency-key": f"shadow-{user}"}
+    headers = {"x-shadow": "1", "idempotency-key": dry_run_key(user)}
     other = {"user_id": user, "storage_path": "user-imports/6f2b1c1e-0000-4000-8000-000000000000/raw.json"}
     assert service.http.post("/process-full", json=other, headers=headers).status_code == 400
     unknown = "6f2b1c1e-0000-4000-8000-000000000000"
@@ -160,7 +180,7 @@ class Stopping:
 
 
 async def test_a_service_that_is_stopping_takes_none(sandbox: RunningSandbox, user: str, tmp_path: Path) -> None:
-    wanted = Wanted(user, f"user-imports/{user}/raw.json", idempotency_key=f"shadow-{user}")
+    wanted = Wanted(user, f"user-imports/{user}/raw.json", idempotency_key=dry_run_key(user))
     async with open_services(sandbox_settings(sandbox, tmp_path)) as services:
         shadow, runs = shadow_of(services)
         with pytest.raises(ShadowRefused) as refused:

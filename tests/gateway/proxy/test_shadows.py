@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.breaker import State
+from gateway.proxy.copies import dry_run_key
 from tests.gateway.proxy.shadowing import DRY, KEY, ROUTES, USER, answer, ask, counted, job, never, outcomes, shadowing
 from tests.gateway.proxy.wire import OK, Backend, read_request
 
@@ -28,7 +30,7 @@ async def test_v2_gets_a_copy_with_the_gateways_key_and_without_the_clients_secr
     id_ = original.values("x-request-id")[0]
     assert (copy.line, copy.body) == (original.line, original.body)
     assert copy.values("x-shadow") == [b"1"]
-    assert copy.values("idempotency-key") == [b"shadow-" + id_]
+    assert copy.values("idempotency-key") == [dry_run_key(id_)]
     assert copy.values("x-service-key") == [KEY.encode()]
     assert copy.values("authorization") == [b"Bearer " + KEY.encode()]
     assert copy.values("traceparent") == original.values("traceparent") == [b"00-%b-%b-00" % (id_, id_[16:])]
@@ -52,10 +54,24 @@ async def test_ids_and_trace_of_the_client_stay(tmp_path: Path) -> None:
         await ask(running, job(fields=fields))
         await running.until(counted(running))
     (copy,) = v2.seen
-    assert copy.values("idempotency-key") == [b"shadow-key-1"]
+    assert copy.values("idempotency-key") == [dry_run_key(b"key-1")]
     assert copy.values("x-request-id") == [b"request-1"]
     assert copy.values("traceparent") == [trace]
     assert copy.values("tracestate") == [b"a=1"]
+
+
+async def test_the_key_of_a_copy_has_one_length_however_long_the_clients_is(tmp_path: Path) -> None:
+    """v2 takes keys of at most 255 characters, and legacy any."""
+    legacy, v2 = Backend(), Backend(DRY)
+    keys = [b"k", b"k" * 255, b"k" * 256]
+    async with shadowing(tmp_path, legacy, v2) as running:
+        for number, key in enumerate(keys, 1):
+            await ask(running, job(fields=b"Idempotency-Key: %b\r\n" % key))
+            await running.until(lambda number=number: outcomes(running).get("sent") == number)
+    sent = [copy.values("idempotency-key")[0] for copy in v2.seen]
+    assert [re.fullmatch(rb"shadow-[0-9a-f]{64}", key) is not None for key in sent] == [True] * 3
+    assert len(set(sent)) == 3
+    assert [original.values("idempotency-key") for original in legacy.seen] == [[key] for key in keys]
 
 
 async def test_a_trace_that_nobody_knows_is_not_made_up(tmp_path: Path) -> None:
