@@ -91,7 +91,7 @@ class Copy:
 
 
 def dry_run_key(key: bytes) -> bytes:
-    """The key of the dry run beside the request of `key`: always the same, of one length, and no client's by accident."""
+    """The key of the dry run beside the request of `key`: always the same, of one length, no client's by accident."""
     return b"shadow-%b" % blake2b(key, digest_size=32).hexdigest().encode()
 
 
