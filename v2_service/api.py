@@ -40,7 +40,8 @@ UUID_FORM = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 READY_SECONDS = 5.0
 STARTED = "Import started: profile first, then memory → facts → sections."
 JOINED = "An import of this user is running already; this is its job."
-JOINED_LEGACY = "The former service is importing for this user already; this is its job."
+REPEATED = "This request was accepted before, and is not done again; this is its job."
+ELSEWHERE = "The former service has taken an import of this user; this is its job."
 DRY = "This job is a dry run: {}"
 
 
@@ -88,7 +89,7 @@ async def process_full(
         dry = await app_of(request).shadow.accept(wanted, shadow)
         say("dry run accepted" if dry.accepted else "dry run joined", {"run_id": dry.run_id})
         return ShadowAnswer(
-            message=STARTED if dry.accepted else JOINED,
+            message=STARTED if dry.accepted else REPEATED,
             user_id=body.user_id,
             conversation_count=body.conversation_count,
             job_id=dry.run_id,
@@ -96,8 +97,9 @@ async def process_full(
     claim = await app_of(request).desk.accept(wanted, uuid.uuid4().hex)
     say("run accepted" if claim.accepted else "run joined", {"run_id": claim.run_id, "verdict": claim.verdict})
     elsewhere = claim.verdict == "legacy"
+    told = {"accepted": STARTED, "repeated": REPEATED, "legacy": ELSEWHERE}
     return ProcessFullAnswer(
-        message=STARTED if claim.accepted else JOINED_LEGACY if elsewhere else JOINED,
+        message=told.get(claim.verdict, JOINED),
         user_id=body.user_id,
         conversation_count=body.conversation_count,
         job_id=claim.run_id,

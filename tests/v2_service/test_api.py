@@ -56,12 +56,17 @@ def test_an_idempotency_key_finds_its_job_for_ever_and_joined_requests_have_thei
     service.sandbox.upload(path, export(8))
     keys = [uuid.uuid4().hex for _ in range(3)]
     body = {"user_id": user, "storage_path": path}
-    jobs = [
-        service.http.post("/process-full", json=body, headers={"Idempotency-Key": key}).json()["job_id"]
-        for key in keys[:2]
+    answers = [
+        service.http.post("/process-full", json=body, headers={"Idempotency-Key": key}).json() for key in keys[:2]
     ]
+    assert [answer["message"].split()[:2] for answer in answers] == [["Import", "started:"], ["An", "import"]]
+    jobs = [answer["job_id"] for answer in answers]
     service.ended(jobs[0])
     again = service.http.post("/process-full", json=body, headers={"Idempotency-Key": keys[0]}).json()
+    assert again == {
+        **answers[0],
+        "message": "This request was accepted before, and is not done again; this is its job.",
+    }
     assert {*jobs, again["job_id"]} == {jobs[0]}
     for key in keys[:2]:
         found = service.http.get("/jobs", params={"idempotency_key": key})

@@ -18,7 +18,8 @@ $$;
 
 -- Accepts a run, or says why none is needed. One row with the verdict:
 --   accepted   a new run
---   joined     the user's run that is not over, or the run of this key (of run_user, who may be another)
+--   joined     the user's run that is not over
+--   repeated   the run of this key, whatever became of it (of run_user, who may be another)
 --   legacy     the monolith is importing for this user: legacy_job_id
 --   closed     the caller was promised that this key is never accepted (v2_key)
 drop function if exists public.v2_claim_run(uuid, text, text, text, text, text, text, integer, integer);
@@ -42,7 +43,7 @@ begin
         select r.* into found_run from public.pipeline_run_keys k
             join public.pipeline_runs r on r.id = k.run_id where k.idempotency_key = p_idempotency_key;
         if found then
-            return query select 'joined', found_run.id, false, found_run.user_id, found_run.storage_path, null::uuid;
+            return query select 'repeated', found_run.id, false, found_run.user_id, found_run.storage_path, null::uuid;
             return;
         end if;
         select * into settled from public.pipeline_settled_keys k where k.idempotency_key = p_idempotency_key;
