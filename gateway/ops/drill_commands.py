@@ -74,7 +74,7 @@ def guard(
     ] = "http://127.0.0.1:54321",
     public: Annotated[str, typer.Option("--public", help="The gateway's public port.")] = "http://127.0.0.1:8080",
     folder: Annotated[Path, typer.Option("--into", help="Folder for the guard's reports.")] = Path(".state/drill"),
-    pace: Annotated[float, typer.Option("--pace", min=0.5, max=20, help="Imports a second.")] = 3.0,
+    pace: Annotated[float, typer.Option("--pace", min=0.5, max=20, help="Imports a second.")] = 1.0,
     flag: Flag = None,
     as_json: AsJson = False,
 ) -> None:
