@@ -9,6 +9,7 @@ from bench.rollout.crowd import NO_EXPORT, OPEN, REFUSED
 from bench.rollout.run import PACE
 from bench.rollout.scene import MODELS_TAKE_TIME
 from bench.rollout.stories import STORIES, Story
+from gateway.rollout.steps import Phase
 
 Found = Mapping[str, Any]
 
@@ -69,6 +70,8 @@ def _story(story: Story, what: Found) -> Iterator[str]:
     yield f"{story.told} {setting['date']}, {setting['processors']} processors, load {what['load']:g} at the end."
     if what["phase"] != story.ends:
         yield f"**It ended {what['phase']}, where it had to end {story.ends}.**"
+        if what["phase"] == Phase.WATCHING:
+            yield "The guard was stopped from outside while it watched this step."
     yield ""
     yield "| s | what happened |"
     yield "|---:|---|"
