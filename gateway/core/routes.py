@@ -17,6 +17,7 @@ from gateway.core.heads import usual_request_line
 from gateway.core.route_options import IdPolicy, http_date, read_options
 from gateway.core.shadow_options import shadowing_problems
 from gateway.core.shadowing import Shadowing
+from gateway.core.target import plain_path
 
 HEALTH_PATH: Final = b"/_gateway/health"
 DEFAULT_KEY: Final = "user_id"
@@ -97,6 +98,11 @@ class Route:
         object.__setattr__(self, "checks_body", bool(self.guards) or asks_who)
         object.__setattr__(self, "notices", tuple(_notices(self)))
 
+    @property
+    def protected(self) -> bool:
+        """Whether a request may be refused here that the backend would have served."""
+        return self.checks_head or self.checks_body
+
     def key_segment(self) -> int | None:
         """Where in the path the key stands (1 is the first segment), if the pattern has it as a {name}."""
         segments = self.path.split("/")
@@ -140,8 +146,10 @@ class RouteTable:
     _patterns: dict[bytes | None, list[tuple[int, re.Pattern[bytes], Route]]] = field(default_factory=dict)
     # Requests repeat each other's first line: by its bytes.
     _starts: dict[bytes, Start] = field(default_factory=dict)
+    _protects: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
+        self._protects = any(route.protected for route in (*self.routes, self.unmatched))
         for position, route in enumerate(self.routes):
             if "{" in route.path or route.path.endswith("*"):
                 first = route.path.split("/", 2)[1]
@@ -167,7 +175,23 @@ class RouteTable:
         return start
 
     def match(self, method: bytes, path: bytes) -> Route:
-        """The first route for `method` and the decoded `path`; `unmatched` if there is none."""
+        """The first route for `method` and the decoded `path`; `unmatched` if there is none.
+
+        A closed one where the path, tidied up, is that of a protected route which it is not as it stands: the check
+        would be passed by, and a backend that tidies up would serve it.
+        """
+        found = self._match(method, path)
+        if not self._protects or not path.startswith(b"/"):
+            return found
+        plain = plain_path(path)
+        if plain == path:
+            return found
+        for other in (self._match(method, plain), self._match(method, plain + b"/" * path.endswith(b"/"))):
+            if other.protected and other is not found:
+                return Route(name=other.name, path=other.path, closed=True)
+        return found
+
+    def _match(self, method: bytes, path: bytes) -> Route:
         for route in self._exact.get(path, ()):
             if not route.methods or method.decode("ascii") in route.methods:
                 return route

@@ -10,6 +10,10 @@ from gateway.core.framing import valid_host
 # Every byte that is neither space nor control travels unchanged, so that the backend sees what the client sent; a
 # fragment is never sent (RFC 9110 section 7.1), and a backslash is a slash to some readers and not to others.
 _ORIGIN = re.compile(rb"/[^\x00-\x20\x7f#\\]*\Z")
+# Slashes, also as some readers have them; what some take for the end of a path; and a segment's parameters.
+_SLASHES = re.compile(rb"[/\\]+")
+_PATH_END = re.compile(rb"[?#\x00]")
+_PARAMETERS = re.compile(rb";[^/\\]*")
 _ABSOLUTE = re.compile(rb"[hH][tT][tT][pP][sS]?://([^/?#\\]*)([^#\\]*)\Z")
 
 
@@ -49,3 +53,19 @@ def decoded_path(target: bytes) -> bytes:
     mark = target.find(b"?")
     path = target if mark < 0 else target[:mark]
     return unquote_to_bytes(path) if b"%" in path else path
+
+
+def plain_path(path: bytes) -> bytes:
+    """The decoded `path` as a backend might have it that tidies up paths before it routes them.
+
+    Decoded once more, without dot segments (RFC 3986 section 6.2.2.3), empty segments and parameters, cut where a C
+    string or a URI would end, and with no slash at its end.
+    """
+    decoded = _PATH_END.split(unquote_to_bytes(path), maxsplit=1)[0]
+    kept: list[bytes] = []
+    for segment in _SLASHES.split(_PARAMETERS.sub(b"", decoded)):
+        if segment == b"..":
+            del kept[-1:]
+        elif segment not in (b"", b"."):
+            kept.append(segment)
+    return b"/" + b"/".join(kept)

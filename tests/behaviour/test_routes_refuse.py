@@ -159,3 +159,19 @@ async def test_what_the_monolith_says_itself_of_its_end_stands(tmp_path: Path) -
         answer = await ask(running, "/plain")
         assert answer.values("deprecation") == [b"@1"]
         assert len(answer.values("link")) == 3
+
+
+@pytest.mark.parametrize(
+    "target",
+    [b"//plain", b"/./plain", b"/a/../plain", b"/a/..%2Fplain", b"/plain/", b"/plain%2f", b"/plain;a", b"/%2570lain"],
+)
+async def test_another_spelling_of_a_checked_path_reaches_nobody_and_of_an_unchecked_one_passes_byte_for_byte(
+    tmp_path: Path, target: bytes
+) -> None:
+    backend = Backend()
+    asked = b"GET %b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % target
+    for option, status in (("api_key = true\n", 404), ("", 200)):
+        async with backend.running(), gateway(tmp_path, backend, routes=PLAIN + option, api_key="k") as running:
+            (answer,) = answers(await running.send(asked))
+            assert answer.status == status
+    assert [seen.line for seen in backend.seen] == [b"GET %b HTTP/1.1" % target]

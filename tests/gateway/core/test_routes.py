@@ -194,3 +194,51 @@ def test_a_body_is_read_only_where_something_in_it_is_asked_for(options: str, ha
 def test_only_routes_that_ask_for_it_have_their_head_checked(options: str, checks: bool) -> None:
     (route,) = parse_routes(f'[[route]]\nname = "a"\npath = "/a"\n{options}\n').routes
     assert route.checks_head is checks
+
+
+PROTECTED = """
+[[route]]
+name = "open"
+path = "/open/*"
+[[route]]
+name = "person"
+path = "/own/{user_id}"
+methods = ["GET"]
+OPTION
+"""
+SPELLINGS = (b"//own/u", b"/own//u", b"/./own/u", b"/open/../own/u", b"/own/u/", b"/own/%75/", b"/own;a/u")
+
+
+@pytest.mark.parametrize("option", ["closed = true", "api_key = true", "jwt = true", "rate_limit = 1"])
+@pytest.mark.parametrize("path", SPELLINGS)
+def test_another_spelling_of_a_protected_path_is_closed(option: str, path: bytes) -> None:
+    table = parse_routes(PROTECTED.replace("OPTION", option))
+    route = table.match(b"GET", path)
+    assert (route.name, route.closed, route.checks_head) == ("person", True, True)
+    assert not table.match(b"GET", b"/own/u").closed or option == "closed = true"
+
+
+@pytest.mark.parametrize("path", SPELLINGS)
+def test_without_protected_routes_and_for_other_methods_every_spelling_passes(path: bytes) -> None:
+    table, checked = (
+        parse_routes(PROTECTED.replace("OPTION", "")),
+        parse_routes(PROTECTED.replace("OPTION", "jwt = true")),
+    )
+    for route in (table.match(b"GET", path), checked.match(b"POST", path)):
+        assert route.name in ("open", "unmatched")
+        assert not route.closed
+
+
+@pytest.mark.parametrize("path", [b"/open/a/", b"/open//b", b"/else/./a", b"/own/a/b//", b"/own/", b"*", b"/own/a;b"])
+def test_a_path_that_is_no_spelling_of_a_protected_one_passes_as_it_is(path: bytes) -> None:
+    route = parse_routes(PROTECTED.replace("OPTION", "jwt = true")).match(b"GET", path)
+    assert not route.closed
+
+
+def test_where_all_is_protected_but_one_route_it_is_no_way_in() -> None:
+    table = parse_routes(
+        "[defaults]\nclosed = true\n"
+        + PROTECTED.replace("OPTION", "").replace('"/open/*"', '"/open/*"\nclosed = false')
+    )
+    assert not table.match(b"GET", b"/open/x").closed
+    assert table.match(b"GET", b"/open/../x").closed
