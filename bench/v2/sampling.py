@@ -88,7 +88,7 @@ class Sampler:
         self.seen = Seen()
 
     def __enter__(self) -> Self:
-        self.seen.before_mib = sum(resident_kib(self._pid).values()) / 1024
+        self.seen.before_mib = self._weigh()
         forget_peak(self._pid)
         self._times, self._waited = thread_times(self._pid), waited_time(self._pid)
         self._thread.start()
@@ -99,8 +99,8 @@ class Sampler:
     ) -> None:
         self._over.set()
         self._thread.join()
+        self.seen.after_mib = self._weigh()
         self.seen.peak_mib = peak_kib(self._pid)[self._pid] / 1024 + self.seen.readers_mib
-        self.seen.after_mib = sum(resident_kib(self._pid).values()) / 1024
         ended = waited_time(self._pid) - self._waited
         self.seen.cpu_seconds = (run_time(self._times, thread_times(self._pid)) + ended) / 1e9
 
@@ -112,12 +112,14 @@ class Sampler:
                 self.seen.health_failures += not good
                 self.seen.idle_ms.append(_timed(other)[1])
                 if len(self.seen.idle_ms) % WEIGHED_EVERY == 0:
-                    self._weigh_readers()
+                    self._weigh()
 
-    def _weigh_readers(self) -> None:
+    def _weigh(self) -> float:
+        """What service and readers hold now, in MiB; the readers' highest is kept."""
         resident = resident_kib(self._pid)
         readers = sum(kib for process, kib in resident.items() if process != self._pid)
         self.seen.readers_mib = max(self.seen.readers_mib, readers / 1024)
+        return sum(resident.values()) / 1024
 
 
 @contextmanager
