@@ -23,6 +23,7 @@ from gateway.rollout.errors import DrillRefusedError
 from gateway.rollout.evidence import EvidenceSource
 from gateway.rollout.guard import Guard, Helm, Post
 from gateway.rollout.judge import SETTLING
+from gateway.rollout.memory import MemoryFile
 from gateway.rollout.rule import Kind
 from gateway.rollout.steps import Phase, Turn
 
@@ -111,8 +112,10 @@ class GuardDrill:
         post = self._post
         folder = post.folder / trouble.name
         folder.mkdir(parents=True, exist_ok=True)
+        flags = folder / "flags.json"
+        MemoryFile(flags).forget()  # of a drill before, into the same folder: that guard has rolled back already
         await self._set(0, "guard drill")
-        guard = Guard(Post(drill_plan(post.flag), folder / "flags.json", post.controls, post.source, time.time))
+        guard = Guard(Post(drill_plan(post.flag), flags, post.controls, post.source, time.time))
         self._say(f"{trouble.name}: bucket {BROKEN_BUCKET} goes to v2, and the guard watches")
         async with self._people(flag.group or "") as people:
             await self._watch(guard, lambda: self._sees(guard, trouble))

@@ -71,6 +71,10 @@ class MemoryFile:
         }
         write_json(self.path, content)
 
+    def forget(self) -> None:
+        """Begin anew. Raises OSError."""
+        self.path.unlink(missing_ok=True)
+
 
 def progress_to(progress: Progress) -> dict[str, object]:
     """A progress as JSON values."""
