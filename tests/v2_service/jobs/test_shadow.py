@@ -73,8 +73,8 @@ def test_an_import_of_the_same_user_neither_waits_for_the_dry_run_nor_joins_nor_
     dry = ended(service, dry_id)
     assert (dry["status"], dry["counts"]["conversations"]) == ("complete", CONVERSATIONS)
     assert fingerprints(slow)["public.conversation_chunks"] == chunks
-    assert [call["body"]["run_id"] for call in slow.callbacks()].count(real["job_id"]) == 1
-    assert [call["body"]["run_id"] for call in slow.callbacks()].count(dry_id) == 0
+    told = [call["body"].get("run_id") for call in slow.callbacks()]  # others' callbacks may name none
+    assert (told.count(real["job_id"]), told.count(dry_id)) == (1, 0)
     listed = service.http.get("/jobs", params={"user_id": user}).json()["jobs"]
     assert [job["job_id"] for job in listed] == [real["job_id"]]
 
