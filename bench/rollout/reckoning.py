@@ -19,6 +19,7 @@ SPREADING = 1.0
 """Seconds around a change in which a worker may go by the old percentage or by the new one."""
 
 PATIENCE = 300.0
+POLL_SECONDS = 1.0
 PAGE = 1000
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -109,7 +110,7 @@ def _settled(scene: Scene) -> Rows:
         is_open = [row for found in rows.values() for row in found if row["status"] not in ENDED]
         if not is_open or time.monotonic() > deadline:
             return rows
-        time.sleep(1.0)
+        time.sleep(POLL_SECONDS)
 
 
 def _rows(scene: Scene, table: str) -> Iterator[dict[str, Any]]:
@@ -138,4 +139,4 @@ def _evidence(scene: Scene, jobs: set[str]) -> list[dict[str, Any]]:
                 continue
             if jobs <= {one["job"] for one in records if one["kind"] == "job"} or time.monotonic() > deadline:
                 return records
-            time.sleep(1.0)
+            time.sleep(POLL_SECONDS)
