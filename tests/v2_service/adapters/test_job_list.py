@@ -95,7 +95,8 @@ async def test_a_page_is_read_by_the_index_however_many_jobs_there_were(
 ) -> None:
     with psycopg.connect(sandbox.sql_uri) as connection:
         # With few rows all ways are cheap; what matters is whether the index alone can give the order.
-        connection.execute("set enable_seqscan = off; set enable_bitmapscan = off")
+        for way in ("seqscan", "bitmapscan", "sort", "incremental_sort"):
+            connection.execute(f"set enable_{way} = off".encode())
         plan = connection.execute(
             "explain select id from public.pipeline_runs where status = 'complete' and (created_at, id) < (now(), %s) "
             "order by created_at desc, id desc limit 100",
