@@ -5,7 +5,7 @@ Counterparts: `processors/` is pure and speaks only these types; `adapters/` imp
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -149,11 +149,15 @@ class Provider(Models, Protocol):
         ...
 
 
+# Hears of each vector as it comes, from any thread: the place of its text, and the numbers.
+Arrived = Callable[[int, Sequence[float]], None]
+
+
 class Embeddings(Protocol):
     """Text to vectors of the size that the database column has (L-04)."""
 
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One normalised vector per text, in order. Raises `EmbeddingsUnavailable`."""
+    async def embed(self, texts: Sequence[str], arrived: Arrived) -> None:
+        """One normalised vector per text. Raises `EmbeddingsUnavailable` when some failed and all have ended."""
         ...
 
 

@@ -33,9 +33,7 @@ V2Error
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from types import MappingProxyType
 
 
 class V2Error(Exception):
@@ -177,10 +175,7 @@ class ModelUnavailable(ServiceFailed):
 
 
 class EmbeddingsUnavailable(ModelUnavailable):
-    """`made` are the vectors that came before the failure, by the place of their text: they are paid for."""
-
     code = "embeddings_unavailable"
-    made: Mapping[int, Sequence[float]] = MappingProxyType({})
 
 
 class CallbackFailed(ServiceFailed):

@@ -116,7 +116,8 @@ class Settings(BaseSettings):
     metrics_need_key: bool = Field(default=False, description="whether /metrics asks for a key too")
     event_streams: int = Field(default=200, ge=1, description="open /jobs/{id}/events streams; more get 503")
     state_dir: Path = Field(
-        default=Path(".state/v2"), description="folder for checkpoints and for exports while they are read"
+        default=Path(".state/v2"),
+        description="folder for checkpoints, exports while they are read, and answers until they are stored",
     )
     build: str = Field(default="dev", description="build id shown by /health, /metrics and every run")
     executor_id: str = Field(

@@ -166,6 +166,7 @@ class Campaign:
         told = Counter(call["body"]["run_id"] for call in self._sandbox.callbacks())
         self._report.told_once = sum(told[one.job] == 1 for one in self._imports)
         self._report.told_twice = sum(told[one.job] > 1 for one in self._imports)
+        self._report.told_perhaps = sum(self._job(one.job)["callback_outcome"] == "unknown" for one in self._imports)
 
     def _bill(self, job: str) -> dict[str, int]:
         """Paid calls by step, as the ledger has them."""

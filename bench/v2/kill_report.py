@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -29,12 +28,14 @@ class Report:
     answers_lost_before_they_were_kept: int = 0
     longest_wait_to_be_kept_ms: float = 0.0
     answers_lost_without_a_kill: int = 0
-    vectors_lost_at_kills: int = 0
+    vectors_lost_on_the_way: int = 0
+    vectors_lost_before_they_were_kept: int = 0
     users_with_wrong_chunks: int = 0
     looks: int = 0
     looks_without_chunks: int = 0
     told_once: int = 0
     told_twice: int = 0
+    told_perhaps: int = 0
     seconds: float = 0.0
 
     @property
@@ -71,8 +72,12 @@ class Report:
         machine a question is read long after its asker has died.
         """
         self.questions_that_differ = len(paid(disturbed, "model").keys() ^ paid(twins, "model").keys())
-        self.vectors_lost_at_kills = (paid(disturbed, "embedding") - paid(twins, "embedding")).total()
-        for answer, again in lost(disturbed, paid(twins, "model")):
+        for vector, _ in lost(disturbed, twins, "embedding"):
+            if vector.taken:
+                self.vectors_lost_before_they_were_kept += 1
+            else:
+                self.vectors_lost_on_the_way += 1
+        for answer, again in lost(disturbed, twins, "model"):
             if answer.life == again.life:
                 self.answers_lost_without_a_kill += 1
             elif not answer.taken:
@@ -83,14 +88,15 @@ class Report:
                 self.longest_wait_to_be_kept_ms = max(self.longest_wait_to_be_kept_ms, round(min(waited, default=0), 1))
 
 
-def lost(answers: Iterable[Answer], wanted: Counter[str]) -> list[tuple[Answer, Answer]]:
-    """The model's answers to questions that were asked again, each with the next answer to the same question.
+def lost(answers: Iterable[Answer], twins: Iterable[Answer], area: str) -> list[tuple[Answer, Answer]]:
+    """A model's answers to questions that were asked again, each with the next answer to the same question.
 
-    Of each question the last `wanted` answers are not lost.
+    Of each question as many answers as the twins have, the last ones, are not lost.
     """
+    wanted = paid(twins, area)
     by_question: dict[str, list[Answer]] = {}
     for answer in answers:
-        if answer.area == "model" and answer.status == 200:
+        if answer.area == area and answer.status == 200:
             by_question.setdefault(answer.question, []).append(answer)
     found: list[tuple[Answer, Answer]] = []
     for question, given in by_question.items():

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -33,7 +33,7 @@ Tap = Callable[[str, bytes], None]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer of a model, times by the monotonic clock. `taken` is False when the asker was gone already.
+    """One answer of a model, times by the monotonic clock. `taken` is False when the asker died before it had read it.
 
     `life` is the start of the service that asked the language model; 0 if it did not say so.
     """
@@ -60,6 +60,8 @@ class Meter:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="meter", daemon=True)
         self.answers: list[Answer] = []
+        # The place of the last answer on each connection.
+        self._last: dict[asyncio.StreamWriter, int] = {}
         self.url = ""
 
     def __enter__(self) -> Self:
@@ -80,6 +82,11 @@ class Meter:
         """The variables that send a service's paid calls through here."""
         return {"ANTHROPIC_BASE_URL": f"{self.url}/life-{{life}}", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.url}
 
+    @property
+    def open(self) -> int:
+        """How many connections of askers there are."""
+        return len(self._serving)
+
     async def _open(self) -> str:
         self._client = httpx.AsyncClient(timeout=CALL_SECONDS)
         self._serving: set[asyncio.Task[None]] = set()
@@ -99,15 +106,24 @@ class Meter:
         assert task is not None
         self._serving.add(task)
         try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
+            with suppress(asyncio.IncompleteReadError):
                 while True:
                     await self._exchange(reader, writer)
+        except ConnectionError:
+            # A socket that is closed with something unread in it is reset: the last answer here was not taken.
+            self._not_taken(writer)
         finally:
+            self._last.pop(writer, None)
             self._serving.discard(task)
             writer.close()
 
+    def _not_taken(self, writer: asyncio.StreamWriter) -> None:
+        if (place := self._last.get(writer)) is not None:
+            self.answers[place] = replace(self.answers[place], taken=False)
+
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         method, path, headers = parse_head(await reader.readuntil(b"\r\n\r\n"))
+        self._last.pop(writer, None)
         life, path = life_of(path)
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         asked, area = time.monotonic(), area_of(path)
@@ -124,6 +140,7 @@ class Meter:
         writer.write(head.encode("latin-1") + reply.content)
         if area:
             answer = Answer(area, question_of(body), asked, time.monotonic(), reply.status_code, taken, life)
+            self._last[writer] = len(self.answers)
             self.answers.append(answer)
         await writer.drain()
 

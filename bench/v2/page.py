@@ -29,8 +29,9 @@ REPEAT = """## How to repeat it
 KILLS = """Users who already have chunks import a larger export, three at once, while the service is killed with
 `kill -9` at random moments and started again on the same state. Afterwards every one of those exports is imported once
 more, for another user and undisturbed: its **twin**. A meter stands between the service and the models and writes down
-every answer, and whether the asker was still alive to take it; another connection looks at the users' chunks fifty
-times a second. Bills are compared import by import and step by step."""
+every answer, and whether the service had read it before it died: a socket that is closed with something unread in it is
+reset. Another connection looks at the users' chunks fifty times a second. Bills are compared import by import and step
+by step."""
 KILLS_AGAIN = "The same with another seed (`--seed {seed}`): a campaign with a sandbox and users of its own."
 MEMORY = """Exports as large users have them: conversations of a megabyte, of which a few kilobytes are talk and the
 rest is what tools wrote, edits and hidden messages. A new service for each row; three model calls at once. Memory is
@@ -90,19 +91,24 @@ def kills_table(found: Found) -> Table:
         ("imports and steps whose bill differs from the twin's", len(found["bills_that_differ"])),
         ("questions asked that the twins were not, or the other way round", found["questions_that_differ"]),
         ("vectors paid, and of the twins", f"{found['vectors_paid']}, {found['vectors_paid_of_twins']}"),
-        ("answers of the model lost in flight (nobody was there to take them)", found["answers_lost_on_the_way"]),
+        (
+            "answers of the model lost in flight (the service died before it read them)",
+            found["answers_lost_on_the_way"],
+        ),
         (
             "answers that had come and were not yet kept, and the longest time from coming to the kill",
             f"{found['answers_lost_before_they_were_kept']}, {waited} ms",
         ),
         ("answers of the model lost without a kill", found["answers_lost_without_a_kill"]),
-        ("vectors made again after kills", found["vectors_lost_at_kills"]),
+        ("vectors lost in flight", found["vectors_lost_on_the_way"]),
+        ("vectors that had come and were not yet kept", found["vectors_lost_before_they_were_kept"]),
         ("users whose chunks differ from the twin's", found["users_with_wrong_chunks"]),
         (
             "looks at the database, of which found a user without chunks",
             f"{found['looks']}, {found['looks_without_chunks']}",
         ),
         ("web app told once, told twice", f"{found['told_once']}, {found['told_twice']}"),
+        ("imports killed while the web app was being told, which is never done again", found["told_perhaps"]),
     ]
     return Table("", ("what", "seen"), tuple((what, str(seen)) for what, seen in rows))
 

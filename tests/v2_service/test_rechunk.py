@@ -19,6 +19,7 @@ from tests.v2_service.running import environment
 from tests.v2_service.stubs import sandbox_settings
 from v2_service.__main__ import app
 from v2_service.adapters.runs import Request
+from v2_service.contract import Arrived
 from v2_service.errors import EmbeddingsUnavailable
 from v2_service.jobs.services import Services, open_services
 from v2_service.processors import ChunkingSettings
@@ -136,17 +137,26 @@ class Failing:
     def __init__(self, services: Services, texts: int, end: Exception) -> None:
         self._inner, self._left, self._end = services.embeddings, texts, end
 
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        made = dict(enumerate(await self._inner.embed(texts[: self._left])))
-        if isinstance(self._end, EmbeddingsUnavailable):
-            self._end.made = made
+    async def embed(self, texts: Sequence[str], arrived: Arrived) -> None:
+        await self._inner.embed(texts[: self._left], arrived)
         raise self._end
 
 
-async def killed(services: Services, user: str) -> None:
-    """A run of the command that dies before its first page of vectors is written."""
+class Counting:
+    """Embeddings that count their texts."""
+
+    def __init__(self, services: Services) -> None:
+        self._inner, self.texts = services.embeddings, 0
+
+    async def embed(self, texts: Sequence[str], arrived: Arrived) -> None:
+        self.texts += len(texts)
+        await self._inner.embed(texts, arrived)
+
+
+async def killed(services: Services, user: str, came: int = 0) -> None:
+    """A run of the command that dies before its first page of vectors, some of which have come, is written."""
     with pytest.raises(ExceptionGroup):
-        await done(replace(services, embeddings=Failing(services, 0, Dies())), user)
+        await done(replace(services, embeddings=Failing(services, came, Dies())), user)
 
 
 async def test_after_a_kill_the_old_chunks_are_there_and_the_next_run_goes_on(
@@ -187,6 +197,24 @@ async def test_vectors_that_came_before_a_failure_are_kept_and_charged_once(
     assert cost["calls"] == again.after
 
 
+async def test_vectors_that_had_come_before_a_kill_are_not_made_again_and_are_charged_once(
+    sandbox: RunningSandbox, services: Services
+) -> None:
+    user = imported(sandbox, export(CONVERSATIONS))
+    await killed(services, user, came=4)
+    [row] = rows_of_work(sandbox, user)
+    assert sandbox.rows("pipeline_costs", {"run_id": f"eq.{row['id']}"}) == []
+    sandbox.http.patch(
+        "/rest/v1/pipeline_runs", params={"id": f"eq.{row['id']}"}, json={"lease_expires_at": OLD.isoformat()}
+    )
+    counting = Counting(services)
+    again = await done(replace(services, embeddings=counting), user)
+    assert (again.done, again.embedded, counting.texts) == (1, again.after, again.after - 4)
+    [cost] = sandbox.rows("pipeline_costs", {"run_id": f"eq.{row['id']}"})
+    assert cost["calls"] == again.after
+    assert list(services.folders[1].iterdir()) == []
+
+
 async def test_an_export_that_changed_since_the_kill_is_begun_anew(sandbox: RunningSandbox, services: Services) -> None:
     user = imported(sandbox, export(CONVERSATIONS))
     await killed(services, user)
@@ -220,10 +248,10 @@ class Interrupting:
     def __init__(self, services: Services, user: str) -> None:
         self._services, self._user = services, user
 
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+    async def embed(self, texts: Sequence[str], arrived: Arrived) -> None:
         claim = await self._services.runs.claim(Request(self._user, f"user-imports/{self._user}/raw-1.json"))
         assert claim.accepted
-        return await self._services.embeddings.embed(texts)
+        await self._services.embeddings.embed(texts, arrived)
 
 
 async def test_an_import_that_begins_meanwhile_has_precedence(sandbox: RunningSandbox, services: Services) -> None:

@@ -15,6 +15,7 @@ import boto3
 import botocore.config
 import botocore.exceptions
 
+from v2_service.contract import Arrived
 from v2_service.errors import EmbeddingsUnavailable
 from v2_service.settings import Settings
 from v2_service.text import storable
@@ -61,31 +62,23 @@ class BedrockEmbeddings:
         self._model = model
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="embedding")
 
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One normalised vector of 1024 numbers per text, in order.
+    async def embed(self, texts: Sequence[str], arrived: Arrived) -> None:
+        """One normalised vector of 1024 numbers per text, told from the thread that got it, as it comes.
 
-        Raises EmbeddingsUnavailable, with the vectors that were made, once every call has ended.
+        Raises EmbeddingsUnavailable once every call has ended.
         """
         loop = asyncio.get_running_loop()
-        calls = [loop.run_in_executor(self._threads, self._embed, text) for text in texts]
-        done = await asyncio.gather(*calls, return_exceptions=True)
-        made: dict[int, list[float]] = {}
-        failures: list[BaseException] = []
-        for index, result in enumerate(done):
-            if isinstance(result, BaseException):
-                failures.append(result)
-            else:
-                made[index] = result
-        for failure in failures:
-            if isinstance(failure, EmbeddingsUnavailable):
-                failure.made = made
-            raise failure
-        return list(made.values())
+        calls = [
+            loop.run_in_executor(self._threads, self._embed, index, text, arrived) for index, text in enumerate(texts)
+        ]
+        for failure in await asyncio.gather(*calls, return_exceptions=True):
+            if failure is not None:
+                raise failure
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _embed(self, text: str) -> list[float]:
+    def _embed(self, index: int, text: str, arrived: Arrived) -> None:
         body = json.dumps(
             {"inputText": storable(text)[:MAX_CHARACTERS], "dimensions": DIMENSIONS, "normalize": True},
         )
@@ -101,7 +94,7 @@ class BedrockEmbeddings:
             raise EmbeddingsUnavailable(f"The embedding model failed ({type(error).__name__}).") from error
         if not isinstance(vector, list) or len(vector) != DIMENSIONS:
             raise EmbeddingsUnavailable("The embedding model gave a vector of the wrong size.", transient=False)
-        return [float(number) for number in vector]
+        arrived(index, [float(number) for number in vector])
 
 
 def _failure(error: botocore.exceptions.ClientError) -> EmbeddingsUnavailable:

@@ -1,6 +1,7 @@
 """Answers that were paid for, kept by the hash of the question: a resumed run asks the model only what is missing.
 
-Counterpart: any `contract.Models`, which this wraps. Kept for the time of the run, in the database, beside its chunks.
+Counterparts: any `contract.Models`, which this wraps, and `arrivals.py`, where an answer is until the database has it.
+Kept for the time of the run, in the database, beside its chunks.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from v2_service.adapters.arrivals import Arrivals
 from v2_service.adapters.supabase import Rest
 from v2_service.contract import JsonValue, ModelReply, ModelRequest, Models, Outcome, Usage
 from v2_service.errors import StaleRun
@@ -34,11 +36,12 @@ def request_hash(request: ModelRequest) -> str:
 class Remembering:
     """`contract.Models` that looks into the run's replies first."""
 
-    def __init__(self, models: Models, rest: Rest, run_id: str, prices: Prices) -> None:
+    def __init__(self, models: Models, rest: Rest, run_id: str, prices: Prices, arrivals: Arrivals) -> None:
         self._models = models
         self._prices = prices
         self._rest = rest
         self._run_id = run_id
+        self._arrivals = arrivals
         self._known: set[str] = set()
         # Answers whose write failed, or was never confirmed; the database knows whether they are kept.
         self._unsure: dict[str, ModelReply] = {}
@@ -59,8 +62,19 @@ class Remembering:
             rows = await self._rest.select("pipeline_replies", query)
             self._known.update(str(row["request_hash"]) for row in rows)
             if not rows:
-                return len(self._known)
+                break
             after = str(rows[-1]["request_hash"])
+        await self._settle()
+        return len(self._known)
+
+    async def _settle(self) -> None:
+        """Keep and charge what had come when an earlier process was killed."""
+        for key, content in self._arrivals.found().items():
+            if key not in self._known and key not in self._unsure:
+                arrived = json.loads(content)
+                await self._keep(key, arrived["step"], reply_from_json(arrived["reply"]))
+                self._known.add(key)
+        self._clear()
 
     def knows(self, request_hash: str) -> bool:
         """Whether an answer is kept."""
@@ -85,12 +99,18 @@ class Remembering:
                 return reply_from_json(rows[0]["reply"])
         if self._over:
             raise StaleRun("The run was stopped: nothing more is paid for it.")
-        reply = self._unsure.get(key) or await self._models.complete(request)
-        # The write may fail while this process lives: the answer is written when the step is tried again.
-        self._unsure[key] = reply
+        reply = self._unsure.get(key)
+        if reply is None:
+            reply = await self._models.complete(request)
+            # The process may be killed before the database has the answer, or the write may fail while it lives: then
+            # the next life, or the next try of the step, writes it.
+            arrived = {"step": request.step, "reply": reply_to_json(reply)}
+            self._arrivals.add(key, json.dumps(arrived).encode())
+            self._unsure[key] = reply
         await self._keep(key, request.step, reply)
         self._known.add(key)
         del self._unsure[key]
+        self._clear()
         return reply
 
     async def _keep(self, key: str, step: str, reply: ModelReply) -> None:
@@ -102,6 +122,10 @@ class Remembering:
             "p_dollars": self._prices.of(reply.usage),
         }
         self._over = await self._rest.call("v2_keep_reply", paid) is False
+
+    def _clear(self) -> None:
+        if not self._unsure:
+            self._arrivals.clear()
 
 
 def reply_to_json(reply: ModelReply) -> JsonValue:

@@ -37,7 +37,7 @@ HAND_BACKS_AT_ONCE = 10
 SHADOW_QUEUE = "v2-shadows"
 POLL_SECONDS = 0.1
 ENDING_SECONDS = 10.0
-# Checkpoints and exports hold people's text.
+# Checkpoints, exports and answers hold people's text.
 OWNER_ONLY = 0o700
 # Longer than any import; a run that is resumed later fetches its export again.
 SPOOLED = timedelta(days=2)
@@ -142,11 +142,11 @@ class Jobs:
         if found:
             await DBOS.delete_workflows_async(found)
         for run_id in run_ids:
-            await asyncio.to_thread(self.services.spooled(run_id).unlink, True)
+            await asyncio.to_thread(self.services.forget_on_disk, run_id)
         return len(found)
 
     async def clear_away(self) -> int:
-        """Delete what ended runs kept (checkpoints, answers, staged chunks) and exports that no run read to its end.
+        """Delete what ended runs kept (checkpoints, answers, staged chunks), and what no run has read to its end.
 
         Returns how many checkpointed workflows were deleted.
         """
@@ -155,7 +155,8 @@ class Jobs:
         await self.services.runs.clear_ended(moment)
         await self.shadow_runs.clear_ended(self.services.now() - timedelta(days=self.services.settings.shadow_days))
         ended = await checkpoints.clear_ended(moment)
-        await asyncio.to_thread(_delete_old, self.services.spooled("x").parent, SPOOLED.total_seconds())
+        for folder in self.services.folders:
+            await asyncio.to_thread(_delete_old, folder, SPOOLED.total_seconds())
         return ended
 
     async def work(self, services: Services, run_id: str) -> str:

@@ -7,7 +7,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
+from v2_service.adapters.arrivals import Arrivals
 from v2_service.adapters.chunks import Chunks
 from v2_service.adapters.costs import Costs
 from v2_service.adapters.embeddings import BedrockEmbeddings, new_runtime
@@ -61,9 +63,24 @@ class Services:
     readers: Readers
     now: Callable[[], datetime] = utc_now
 
+    @property
+    def folders(self) -> tuple[Path, Path]:
+        """Where this disk holds what runs work with: exports, and answers on their way to the database."""
+        return self.settings.state_dir / "spool", self.settings.state_dir / "arrivals"
+
     def spooled(self, run_id: str) -> Path:
         """Where a run's export lies on disk while it is read."""
-        return self.settings.state_dir / "spool" / run_id
+        return self.folders[0] / run_id
+
+    def arrivals(self, run_id: str, kind: Literal["answers", "vectors"]) -> Arrivals:
+        """What came for a run and is on its way to the database."""
+        return Arrivals(self.folders[1] / f"{run_id}.{kind}")
+
+    def forget_on_disk(self, run_id: str) -> None:
+        """Delete what this disk holds of a run. Blocks."""
+        self.spooled(run_id).unlink(missing_ok=True)
+        self.arrivals(run_id, "answers").clear()
+        self.arrivals(run_id, "vectors").clear()
 
 
 @asynccontextmanager

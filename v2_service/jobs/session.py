@@ -60,7 +60,9 @@ class Session:
         self.budget = Budget(services.costs, services.settings, lease.run_id)
         self.prices = prices(services.settings)
         paid = Budgeted(Measured(services.models, services.metrics), self.budget)
-        self.replies = Remembering(paid, services.rest, lease.run_id, self.prices)
+        self.replies = Remembering(
+            paid, services.rest, lease.run_id, self.prices, services.arrivals(lease.run_id, "answers")
+        )
         self.models = Repairing(self.replies)
         self.phase = Phase.SWITCHED if lease.switched else Phase.NOTHING
         self._gate = gate

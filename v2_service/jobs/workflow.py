@@ -44,7 +44,7 @@ async def execute(services: Services, gate: Gate, run_id: str) -> str:
     async with session.heartbeat():
         await session.replies.recall()
         status = await carried_through(session)
-    await asyncio.to_thread(services.spooled(run_id).unlink, True)
+    await asyncio.to_thread(services.forget_on_disk, run_id)
     services.metrics.finished.labels(status).inc()
     services.metrics.run_seconds.labels(status).observe((services.now() - began).total_seconds())
     say("run ended", {"run_id": run_id, "status": status})

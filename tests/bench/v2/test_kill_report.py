@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from typing import Any  # values of different fields
 
@@ -62,8 +61,10 @@ def test_bills_are_compared_step_by_step() -> None:
 
 def test_only_answers_that_were_given_again_are_lost() -> None:
     once, first, again = answer("a", 1), answer("b", 2), answer("b", 3)
-    assert lost([once, again, first], Counter({"a": 1, "b": 1})) == [(first, again)]
-    assert lost([replace(answer("b", 1), status=529), answer("b", 2)], Counter({"b": 1})) == []
+    twins = [answer("a", 30), answer("b", 30)]
+    assert lost([once, again, first], twins, "model") == [(first, again)]
+    assert lost([once, again, first], twins, "embedding") == []
+    assert lost([replace(answer("b", 1), status=529), answer("b", 2)], twins, "model") == []
 
 
 def test_a_lost_answer_was_on_its_way_or_had_just_come() -> None:
@@ -76,12 +77,15 @@ def test_a_lost_answer_was_on_its_way_or_had_just_come() -> None:
         answer("c", 20),
         answer("v", 9, area="embedding"),
         answer("v", 21, area="embedding"),
+        answer("w", 9, area="embedding", taken=False),
+        answer("w", 21, area="embedding"),
     ]
-    twins = [answer("a", 30), answer("b", 30), answer("c", 30), answer("v", 30, area="embedding")]
+    twins = [answer("a", 30), answer("b", 30), answer("c", 30), *(answer(name, 30, area="embedding") for name in "vw")]
     report.compare_answers(given, twins, [5.0, 10.0])
     assert (report.answers_lost_on_the_way, report.answers_lost_before_they_were_kept) == (1, 1)
     assert report.longest_wait_to_be_kept_ms == pytest.approx(10, abs=0.1)
-    assert (report.vectors_lost_at_kills, report.questions_that_differ) == (1, 0)
+    assert (report.vectors_lost_on_the_way, report.vectors_lost_before_they_were_kept) == (1, 1)
+    assert report.questions_that_differ == 0
 
 
 def test_an_answer_that_the_same_life_asked_for_again_breaks_the_campaign() -> None:

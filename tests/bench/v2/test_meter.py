@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
@@ -47,6 +48,13 @@ def model() -> Iterator[str]:
         thread.join()
 
 
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_an_exchange_passes_unchanged_and_is_written_down(model: str) -> None:
     seen: list[tuple[str, bytes]] = []
     with Meter(model, tap=lambda area, body: seen.append((area, body))) as meter:
@@ -83,6 +91,18 @@ def test_an_answer_to_an_asker_who_is_gone_is_not_taken(model: str) -> None:
         by_question.setdefault(one.question, []).append(one)
     assert sorted(one.taken for one in by_question[question_of(b"wait")]) == [False, True]
     assert all(one.taken for one in by_question[question_of(b"ask")])
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_an_asker_that_dies_has_taken_the_answer_if_it_has_read_it(model: str, *, read: bool) -> None:
+    with Meter(model) as meter:
+        with socket.create_connection(("127.0.0.1", int(meter.url.rpartition(":")[2]))) as asker:
+            asker.sendall(b"POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nask")
+            # All of the answer lies in the socket, as its last bytes do.
+            until(lambda: asker.recv(65_536, socket.MSG_PEEK).endswith(b"ask"))
+            asker.recv(65_536 if read else 1)
+        until(lambda: not meter.open)
+    assert [one.taken for one in meter.answers] == [read]
 
 
 def test_equal_questions_in_different_tags_are_one_question() -> None:

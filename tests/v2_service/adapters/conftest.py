@@ -10,6 +10,7 @@ import pytest
 
 from sandbox.running import RunningSandbox
 from tests.v2_service.stubs import sandbox_settings
+from v2_service.adapters.arrivals import Arrivals
 from v2_service.adapters.runs import Lease, Request
 from v2_service.jobs.services import Services, open_services
 
@@ -20,6 +21,11 @@ class Taken:
 
     services: Services
     lease: Lease
+
+    @property
+    def arrivals(self) -> Arrivals:
+        """Where an answer is until the database has it."""
+        return self.services.arrivals(self.lease.run_id, "answers")
 
 
 @pytest.fixture

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import botocore.exceptions
 import pytest
 
 from v2_service.adapters.embeddings import DIMENSIONS, MAX_CHARACTERS, BedrockEmbeddings
+from v2_service.contract import Embeddings
 from v2_service.errors import EmbeddingsUnavailable
 from v2_service.jobs.services import Services
 
@@ -32,15 +33,22 @@ def embeddings(answer: Callable[[dict[str, object]], object]) -> tuple[BedrockEm
     return BedrockEmbeddings(runtime, "titan", 3), runtime
 
 
+async def vectors_of(made: Embeddings, texts: Sequence[str]) -> dict[int, Sequence[float]]:
+    """The vectors by the place of their text."""
+    vectors: dict[int, Sequence[float]] = {}
+    await made.embed(texts, vectors.__setitem__)
+    return vectors
+
+
 def refusal(status: int, code: str) -> Exception:
     response = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return botocore.exceptions.ClientError(response, "InvokeModel")
 
 
-async def test_vectors_come_in_the_order_of_the_texts_and_from_other_threads() -> None:
+async def test_vectors_come_with_the_place_of_their_text_and_from_other_threads() -> None:
     made, runtime = embeddings(lambda body: {"embedding": [float(str(body["inputText"]))] * DIMENSIONS})
-    vectors = await made.embed([str(number) for number in range(20)])
-    assert [vector[0] for vector in vectors] == list(range(20))
+    vectors = await vectors_of(made, [str(number) for number in range(20)])
+    assert {place: vector[0] for place, vector in vectors.items()} == dict(enumerate(range(20)))
     assert threading.get_ident() not in runtime.threads
     assert len(runtime.threads) <= 3
     made.close()
@@ -54,7 +62,7 @@ async def test_the_model_is_asked_for_normalised_vectors_of_storable_text() -> N
         return {"embedding": [0.0] * DIMENSIONS}
 
     made, _ = embeddings(answer)
-    await made.embed(["a\x00b", "x" * (MAX_CHARACTERS + 1)])
+    await vectors_of(made, ["a\x00b", "x" * (MAX_CHARACTERS + 1)])
     assert sorted(len(str(body["inputText"])) for body in asked) == [2, MAX_CHARACTERS]
     assert {(body["normalize"], body["dimensions"]) for body in asked} == {(True, DIMENSIONS)}
     made.close()
@@ -76,7 +84,7 @@ async def test_errors_say_whether_waiting_may_help(failure: Exception, transient
 
     made, _ = embeddings(answer)
     with pytest.raises(EmbeddingsUnavailable) as caught:
-        await made.embed(["a", "b"])
+        await vectors_of(made, ["a", "b"])
     assert caught.value.transient is transient
     made.close()
 
@@ -84,28 +92,31 @@ async def test_errors_say_whether_waiting_may_help(failure: Exception, transient
 @pytest.mark.parametrize("answer", [{"embedding": [0.1] * 768}, {"embedding": None}, {}, []])
 async def test_a_vector_of_another_size_is_never_stored(answer: object) -> None:
     made, _ = embeddings(lambda _: answer)
+    told: dict[int, Sequence[float]] = {}
     with pytest.raises(EmbeddingsUnavailable):
-        await made.embed(["a"])
+        await made.embed(["a"], told.__setitem__)
+    assert told == {}
     made.close()
 
 
 async def test_the_sandboxs_model_puts_similar_texts_near_each_other(services: Services) -> None:
-    tea, oolong, engine = await services.embeddings.embed(
-        ["I prefer oolong tea in the morning", "oolong tea every morning", "the engine needs a new gasket"]
-    )
+    texts = ["I prefer oolong tea in the morning", "oolong tea every morning", "the engine needs a new gasket"]
+    vectors = await vectors_of(services.embeddings, texts)
+    tea, oolong, engine = (vectors[place] for place in range(len(texts)))
     assert [round(sum(number * number for number in vector), 3) for vector in (tea, oolong, engine)] == [1, 1, 1]
     near, far = (sum(a * b for a, b in zip(tea, other, strict=True)) for other in (oolong, engine))
     assert near > far
 
 
-async def test_vectors_that_came_before_a_failure_are_told_with_it() -> None:
+async def test_vectors_that_come_beside_a_failure_are_told() -> None:
     def answer(body: dict[str, object]) -> object:
         if body["inputText"] in ("1", "3"):
             raise refusal(400, "ValidationException")
         return {"embedding": [float(str(body["inputText"]))] * DIMENSIONS}
 
     made, _ = embeddings(answer)
-    with pytest.raises(EmbeddingsUnavailable) as caught:
-        await made.embed(["0", "1", "2", "3"])
-    assert {place: vector[0] for place, vector in caught.value.made.items()} == {0: 0.0, 2: 2.0}
+    told: dict[int, Sequence[float]] = {}
+    with pytest.raises(EmbeddingsUnavailable):
+        await made.embed(["0", "1", "2", "3"], told.__setitem__)
+    assert {place: vector[0] for place, vector in told.items()} == {0: 0.0, 2: 2.0}
     made.close()

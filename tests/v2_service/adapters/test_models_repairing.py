@@ -56,13 +56,13 @@ async def test_nothing_else_gets_one(first: ModelReply) -> None:
 async def test_an_answer_whose_repair_fails_is_charged_once_and_not_asked_for_again(taken: Taken) -> None:
     rest, run_id = taken.services.rest, taken.lease.run_id
     model = Scripted(invalid(), ModelUnavailable("busy"), good())
-    replies = Remembering(model, rest, run_id, PRICES)
+    replies = Remembering(model, rest, run_id, PRICES, taken.arrivals)
     with pytest.raises(ModelUnavailable):
         await Repairing(replies).complete(REQUEST)
     assert (await taken.services.costs.bill(run_id))["extract"] == {
         "calls": 1, "input_tokens": 10, "output_tokens": 2, "dollars": 20.0
     }  # fmt: skip
-    later = Remembering(model, rest, run_id, PRICES)
+    later = Remembering(model, rest, run_id, PRICES, taken.arrivals)
     await later.recall()
     reply = await Repairing(later).complete(REQUEST)
     assert (reply.outcome, reply.usage) == (Outcome.OK, Usage(30, 5, 2))

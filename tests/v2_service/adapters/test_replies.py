@@ -41,8 +41,8 @@ class Counting:
 async def test_an_answer_survives_the_process_that_asked(taken: Taken) -> None:
     rest, run_id = taken.services.rest, taken.lease.run_id
     first_model, second_model = Counting(), Counting()
-    first = await Remembering(first_model, rest, run_id, PRICES).complete(REQUEST)
-    later = Remembering(second_model, rest, run_id, PRICES)
+    first = await Remembering(first_model, rest, run_id, PRICES, taken.arrivals).complete(REQUEST)
+    later = Remembering(second_model, rest, run_id, PRICES, taken.arrivals)
     assert await later.recall() == 1
     assert await later.complete(REQUEST) == first
     assert (first_model.asked, second_model.asked) == (1, 0)
@@ -77,13 +77,67 @@ async def test_an_answer_whose_write_failed_is_kept_at_the_next_try_and_charged_
     taken: Taken, *, committed: bool
 ) -> None:
     rest, run_id, model = taken.services.rest, taken.lease.run_id, Counting()
-    remembering = Remembering(model, Failing(rest, committed=committed), run_id, PRICES)
+    remembering = Remembering(model, Failing(rest, committed=committed), run_id, PRICES, taken.arrivals)
     with pytest.raises(StoreUnavailable):
         await remembering.complete(REQUEST)
     reply = await remembering.complete(REQUEST)
     assert (reply.data, model.asked) == ({"asked": 1}, 1)
     assert await remembering.complete(REQUEST) == reply
-    assert await Remembering(model, rest, run_id, PRICES).recall() == 1
+    assert await Remembering(model, rest, run_id, PRICES, taken.arrivals).recall() == 1
+    bill = await taken.services.costs.bill(run_id)
+    assert bill["extract"] == {"calls": 1, "input_tokens": 10, "output_tokens": 2, "dollars": 20.0}
+
+
+class Killed(Exception):
+    """The process is gone."""
+
+
+class Dying(Rest):
+    """The database, in whose first write of an answer the process dies: before it is committed, or after."""
+
+    def __init__(self, rest: Rest, *, committed: bool) -> None:
+        self._rest = rest
+        self._committed = committed
+
+    async def call(self, function: str, arguments: Mapping[str, object]) -> JsonValue:
+        if self._committed:
+            await self._rest.call(function, arguments)
+        raise Killed
+
+    async def select(self, table: str, query: Mapping[str, str]) -> list[dict[str, JsonValue]]:
+        return await self._rest.select(table, query)
+
+
+@pytest.mark.parametrize("committed", [False, True])
+async def test_an_answer_that_had_come_when_the_process_was_killed_is_neither_asked_nor_charged_again(
+    taken: Taken, *, committed: bool
+) -> None:
+    rest, run_id, model = taken.services.rest, taken.lease.run_id, Counting()
+    with pytest.raises(Killed):
+        await Remembering(model, Dying(rest, committed=committed), run_id, PRICES, taken.arrivals).complete(REQUEST)
+    later = Remembering(model, rest, run_id, PRICES, taken.arrivals)
+    assert await later.recall() == 1
+    assert await later.recall() == 1
+    assert (await later.complete(REQUEST)).data == {"asked": 1}
+    assert model.asked == 1
+    bill = await taken.services.costs.bill(run_id)
+    assert bill["extract"] == {"calls": 1, "input_tokens": 10, "output_tokens": 2, "dollars": 20.0}
+    assert taken.arrivals.found() == {}
+
+
+async def test_what_lies_on_disk_is_gone_once_the_database_has_it(taken: Taken) -> None:
+    remembering = Remembering(Counting(), taken.services.rest, taken.lease.run_id, PRICES, taken.arrivals)
+    await asyncio.gather(*(remembering.complete(replace(REQUEST, material=str(number))) for number in range(5)))
+    assert list(taken.services.folders[1].iterdir()) == []
+
+
+async def test_looking_again_while_answers_are_being_written_charges_none_of_them_twice(taken: Taken) -> None:
+    rest, run_id, model = taken.services.rest, taken.lease.run_id, Counting()
+    remembering = Remembering(model, Failing(rest, committed=False), run_id, PRICES, taken.arrivals)
+    with pytest.raises(StoreUnavailable):
+        await remembering.complete(REQUEST)
+    assert await remembering.recall() == 0
+    await remembering.complete(REQUEST)
     bill = await taken.services.costs.bill(run_id)
     assert bill["extract"] == {"calls": 1, "input_tokens": 10, "output_tokens": 2, "dollars": 20.0}
 
@@ -91,7 +145,7 @@ async def test_an_answer_whose_write_failed_is_kept_at_the_next_try_and_charged_
 @pytest.mark.parametrize("stopped", ["cancelled", "handed back"])
 async def test_a_run_that_was_stopped_pays_for_its_open_question_and_asks_no_other(taken: Taken, stopped: str) -> None:
     services, run_id, model = taken.services, taken.lease.run_id, Counting()
-    remembering = Remembering(model, services.rest, run_id, PRICES)
+    remembering = Remembering(model, services.rest, run_id, PRICES, taken.arrivals)
     await remembering.complete(REQUEST)
     if stopped == "cancelled":
         await services.runs.stop(run_id, "cancelled", "x")
@@ -109,14 +163,14 @@ async def test_a_run_that_was_stopped_pays_for_its_open_question_and_asks_no_oth
 
 async def test_within_one_execution_a_question_is_paid_for_once(taken: Taken) -> None:
     model = Counting()
-    remembering = Remembering(model, taken.services.rest, taken.lease.run_id, PRICES)
+    remembering = Remembering(model, taken.services.rest, taken.lease.run_id, PRICES, taken.arrivals)
     assert await remembering.complete(REQUEST) == await remembering.complete(REQUEST)
     assert model.asked == 1
 
 
 async def test_equal_questions_asked_at_once_are_paid_for_once(taken: Taken) -> None:
     model = Counting()
-    remembering = Remembering(model, taken.services.rest, taken.lease.run_id, PRICES)
+    remembering = Remembering(model, taken.services.rest, taken.lease.run_id, PRICES, taken.arrivals)
     first, *others = await asyncio.gather(*(remembering.complete(REQUEST) for _ in range(5)))
     assert others == [first] * 4
     assert model.asked == 1
@@ -124,14 +178,14 @@ async def test_equal_questions_asked_at_once_are_paid_for_once(taken: Taken) -> 
 
 async def test_a_question_whose_equal_failed_is_asked_itself(taken: Taken) -> None:
     model = Counting(failing=True)
-    remembering = Remembering(model, taken.services.rest, taken.lease.run_id, PRICES)
+    remembering = Remembering(model, taken.services.rest, taken.lease.run_id, PRICES, taken.arrivals)
     ended = await asyncio.gather(*(remembering.complete(REQUEST) for _ in range(3)), return_exceptions=True)
     assert [type(end) for end in ended] == [ModelUnavailable] * 3
     assert model.asked == 3
 
 
 async def test_a_failed_call_is_not_kept(taken: Taken) -> None:
-    remembering = Remembering(Counting(failing=True), taken.services.rest, taken.lease.run_id, PRICES)
+    remembering = Remembering(Counting(failing=True), taken.services.rest, taken.lease.run_id, PRICES, taken.arrivals)
     with pytest.raises(ModelUnavailable):
         await remembering.complete(REQUEST)
     assert await taken.services.costs.bill(taken.lease.run_id) == {}

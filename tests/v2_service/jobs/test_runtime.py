@@ -83,18 +83,22 @@ async def test_a_run_whose_workflows_all_ended_without_ending_it_is_given_up(
     assert (run["status"], run["error_message"]) == ("failed", "The import did not finish after several attempts.")
 
 
-async def test_checkpoints_and_exports_of_the_past_are_deleted(jobs: Jobs, sandbox: RunningSandbox, user: str) -> None:
+async def test_checkpoints_exports_and_answers_of_the_past_are_deleted(
+    jobs: Jobs, sandbox: RunningSandbox, user: str
+) -> None:
     run_id = await accepted(jobs, sandbox, user)
     await jobs.submit(run_id)
     await ended(run_id)
-    spool = jobs.services.spooled("old")
-    new = jobs.services.spooled("new")
-    for path in (spool, new):
+    spools, arrivals = jobs.services.folders
+    arrivals.mkdir(exist_ok=True)
+    old, new = ([spools / name, arrivals / f"{name}.answers"] for name in ("old", "new"))
+    for path in old + new:
         path.write_bytes(b"[]")
     past = time.time() - SPOOLED.total_seconds() - 60
-    os.utime(spool, (past, past))
+    for path in old:
+        os.utime(path, (past, past))
     assert await jobs.clear_away() == 0
-    assert (spool.exists(), new.exists()) == (False, True)
+    assert [path.exists() for path in old + new] == [False, False, True, True]
     later = jobs.services.now() + timedelta(hours=25)
     jobs.services = replace(jobs.services, now=lambda: later)
     assert await jobs.clear_away() == 1
