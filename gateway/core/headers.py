@@ -40,7 +40,7 @@ _DROPPED = frozenset(
     (Kind.CONNECTION, Kind.UPGRADE, Kind.TE, Kind.HOP, Kind.TRANSFER_ENCODING, Kind.SPOOFED, Kind.OURS)
 )
 # What has a quote without its end is not taken apart: that would take ever new attempts, and it says nothing.
-_WELL_QUOTED = re.compile(rb'(?:[^"]++|"(?:[^"\\]++|\\.)*+")*+')
+_WELL_QUOTED = re.compile(rb'(?:[^"]|"(?:[^"\\]|\\.)*")*')
 _FORWARDED_ELEMENT = re.compile(rb'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
 _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]{0,15}\Z")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~+/=:-]{1,128}\Z")

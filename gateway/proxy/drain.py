@@ -69,11 +69,12 @@ _NO_SYN = (
 
 
 def _turn_deaf(listener: socket.socket) -> bool:
-    """Let the kernel drop first packets of connections to this listener; True where it can (Linux, TCP).
+    """Let the kernel drop first packets of connections to this listener; True where it can and may (Linux, TCP).
 
     Closing a listener resets connections whose handshake ends between our last accept and the close, although another
     process listens on the same address (SO_REUSEPORT). A dropped first packet is sent again by the client's kernel a
-    second later, and then reaches that other process.
+    second later, and then reaches that other process. Some kernels let only a privileged user (CAP_NET_ADMIN or root)
+    filter; without it that moment stays.
     """
     if sys.platform != "linux" or listener.family == socket.AF_UNIX:
         return False

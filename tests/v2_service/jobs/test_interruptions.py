@@ -72,7 +72,7 @@ def test_a_killed_import_is_resumed_and_pays_for_no_finished_call_again(
     unanswered = (calls(slow) - paid) - (job["cost"]["llm_call_count"] - finished)
     assert 0 <= unanswered <= CONCURRENCY
     assert len(chunk_ids(slow, user)) == job["counts"]["chunks"]
-    told = [call for call in slow.callbacks() if call["body"]["user_id"] == user]
+    told = [call for call in slow.callbacks() if call["body"].get("user_id") == user]
     assert len(told) == 1
 
 
@@ -138,7 +138,7 @@ def test_a_cancelled_run_stops_and_can_write_nothing_more(slow: RunningSandbox, 
     assert service.job(job_id)["status"] == "cancelled"
     assert service.http.post(f"/jobs/{job_id}/cancel").json()["status"] == "cancelled"
     assert service.imported(user, export(1), "third.json")["status"] == "complete"
-    assert [call["body"]["run_id"] for call in slow.callbacks()].count(job_id) == 0
+    assert [call["body"].get("run_id") for call in slow.callbacks()].count(job_id) == 0
 
 
 def test_progress_never_goes_back(slow: RunningSandbox, service: RunningService) -> None:
