@@ -26,16 +26,19 @@ class Arrivals:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._told = False
 
     def add(self, name: str, content: bytes) -> None:
-        """Keep one record, from any thread. A disk that takes none is told of."""
+        """Keep one record, from any thread. A disk that takes none is told of, once."""
         title = name.encode()
         record = HEAD.pack(len(title), len(content)) + title + content
         try:
             if self._append(record) != len(record):
                 raise OSError("The disk took a part of the record.")
         except OSError as error:
-            say("answer not kept on disk", {"reason": error.strerror or str(error)}, logging.WARNING)
+            if not self._told:
+                say("answers not kept on disk", {"reason": error.strerror or str(error)}, logging.WARNING)
+            self._told = True
             self.clear()
 
     def _append(self, record: bytes) -> int:
