@@ -23,3 +23,12 @@ def conversation(number: int, text: str = "") -> dict[str, Any]:
 def export(conversations: int) -> bytes:
     """A whole export."""
     return json.dumps([conversation(number) for number in range(conversations)]).encode()
+
+
+def large_numbers(conversations: int) -> bytes:
+    """An export with numbers beyond a machine word: a time, a weight and, late in the file, one of no meaning."""
+    made = [conversation(number) for number in range(conversations)]
+    made[0]["create_time"] = made[0]["mapping"]["0"]["message"]["create_time"] = 2**64
+    made[0]["mapping"]["1"]["message"]["weight"] = 10**400
+    made[-1]["mapping"]["3"]["message"]["metadata"] = {"debug": [{"score": "MARK"}]}
+    return json.dumps(made).replace('"MARK"', "-1E+9999").encode()

@@ -8,7 +8,7 @@ from typing import Any  # JSON
 
 import pytest
 
-from tests.v2_service.exports import conversation, export
+from tests.v2_service.exports import conversation, export, large_numbers
 from tests.v2_service.running import RunningService
 
 ORIGIN = "https://app.example.test"
@@ -91,6 +91,13 @@ def test_inline_conversations_are_stored_and_imported(service: RunningService, u
     job = service.ended(answer["job_id"])
     assert (job["status"], job["counts"]["conversations"]) == ("complete", 2)
     assert re.fullmatch(f"user-imports/{user}/inline-[0-9a-f]{{32}}\\.json", job["storage_path"])
+
+
+def test_inline_conversations_may_hold_numbers_beyond_a_machine_word(service: RunningService, user: str) -> None:
+    body = b'{"user_id": "%b", "conversations": %b}' % (user.encode(), large_numbers(2))
+    answer = service.http.post("/process-full", content=body, headers={"content-type": "application/json"})
+    job = service.ended(answer.json()["job_id"])
+    assert (job["status"], job["counts"]["conversations"]) == ("complete", 2)
 
 
 def test_the_versioned_route_needs_a_storage_path(service: RunningService, user: str) -> None:

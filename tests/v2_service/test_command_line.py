@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from sandbox.running import RunningSandbox
 from tests.v2_service.conftest import EXPORTS
+from tests.v2_service.exports import export, large_numbers
 from tests.v2_service.running import RunningService, environment
 from v2_service.__main__ import app
 
@@ -42,6 +44,19 @@ def test_a_file_is_imported_by_a_running_service(service: RunningService, user: 
     done = v2("import", str(EXPORTS / "edited_branch.json"), "--user", user, "--url", service.url, **variables)
     assert done.exit_code == 0, done.output
     assert "left out: other branch" in done.output
+
+
+def test_a_file_with_numbers_beyond_a_machine_word_is_imported(
+    service: RunningService, user: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "conversations-000.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("conversations-000.json", export(1))
+        archive.writestr("conversations-001.json", large_numbers(3))
+    done = v2("import", str(file), "--user", user, "--url", service.url, **environment(service.sandbox, tmp_path))
+    assert done.exit_code == 0, done.output
+    [run] = service.sandbox.rows("pipeline_runs", {"user_id": f"eq.{user}"})
+    assert (run["status"], run["counts"]["conversations"]) == ("complete", 4)
 
 
 def test_what_is_no_export_exits_with_1_and_the_reason(service: RunningService, user: str, tmp_path: Path) -> None:

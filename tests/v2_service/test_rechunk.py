@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sandbox.running import RunningSandbox
-from tests.v2_service.exports import conversation, export
+from tests.v2_service.exports import conversation, export, large_numbers
 from tests.v2_service.running import environment
 from tests.v2_service.stubs import sandbox_settings
 from v2_service.__main__ import app
@@ -100,6 +100,13 @@ async def test_only_texts_that_changed_are_embedded_again(sandbox: RunningSandbo
     sandbox.upload(f"user-imports/{user}/raw-1.json", json.dumps(changed).encode())
     again = await done(services, user)
     assert again.embedded == again.after - again.before > 0
+
+
+async def test_numbers_beyond_a_machine_word_hinder_no_new_chunks(sandbox: RunningSandbox, services: Services) -> None:
+    user = imported(sandbox, large_numbers(CONVERSATIONS))
+    assert (await done(services, user)).done == 1
+    found = {row["conversation_id"] for row in live(sandbox, user)}
+    assert found == {f"conversation-{number}" for number in range(CONVERSATIONS)}
 
 
 async def test_users_with_new_chunks_are_no_candidates(sandbox: RunningSandbox, services: Services) -> None:

@@ -21,7 +21,7 @@ from tests.v2_service.dry_runs import (
     nobody_waits,
     shadow_rows,
 )
-from tests.v2_service.exports import export
+from tests.v2_service.exports import export, large_numbers
 from tests.v2_service.running import RunningService
 from tests.v2_service.stubs import sandbox_settings
 from v2_service.accept import Wanted
@@ -71,6 +71,11 @@ def test_a_dry_run_of_a_real_export_changes_no_table_tells_nobody_and_ends_as_an
 
 def text_of(chunk: dict[str, Any]) -> tuple[str, str]:
     return chunk["chunk_tier"], chunk["content"]
+
+
+def test_numbers_beyond_a_machine_word_hinder_no_dry_run(service: RunningService, user: str) -> None:
+    dry = ended(service, begun(service, user, large_numbers(3)))
+    assert (dry["status"], dry["counts"]["conversations"]) == ("complete", 3)
 
 
 def test_the_answer_is_that_of_an_import_and_says_that_it_is_a_dry_run(service: RunningService, user: str) -> None:

@@ -18,6 +18,12 @@ def test_nul_and_halves_of_surrogate_pairs_go() -> None:
     }
 
 
+def test_numbers_that_json_has_no_word_for_become_null() -> None:
+    assert storable_json([1e308, float("inf"), {"a": float("-inf")}, float("nan"), 10**400]) == [
+        *(1e308, None, {"a": None}, None, 10**400)
+    ]
+
+
 @given(st.text())
 def test_everything_becomes_utf_8(text: str) -> None:
     assert "\x00" not in storable(text)

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.running import RunningSandbox
 from tests.v2_service.conftest import EXPORTS
-from tests.v2_service.exports import conversation, export
+from tests.v2_service.exports import conversation, export, large_numbers
 from tests.v2_service.running import RunningService
 
 # Samples of what must be refused; see tests/data/README.md.
@@ -82,6 +82,13 @@ def test_l_52_facts_of_an_undated_conversation_have_no_date_and_its_chunks_are_n
     assert re.findall(r"^## (.+)$", log, re.MULTILINE) == ["2023-11-16", "Undated"]
     assert "oolong" in log.partition("## Undated")[2]
     assert {row["is_recent"] for row in chunks(service.sandbox, user, "is_recent")} == {False}
+
+
+def test_numbers_beyond_a_machine_word_hinder_no_import(service: RunningService, user: str) -> None:
+    job = service.imported(user, large_numbers(3))
+    assert (job["status"], job["coverage"], job["drops"]["dropped"]) == ("complete", 1, {})
+    stored = chunks(service.sandbox, user, "conversation_id")
+    assert {row["conversation_id"] for row in stored} == {f"conversation-{number}" for number in range(3)}
 
 
 def test_the_start_of_the_extraction_logs_chunks_and_concurrency(service: RunningService, user: str) -> None:

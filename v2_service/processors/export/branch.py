@@ -153,4 +153,4 @@ def _best_leaf(root: str, nodes: Mapping[str, Node], children: Mapping[str, list
 def _time(node: Node) -> float | None:
     message = node.get("message")
     time = message.get("create_time") if isinstance(message, dict) else None
-    return float(time) if isinstance(time, (int, float)) and not isinstance(time, bool) else None
+    return time if isinstance(time, (int, float)) and not isinstance(time, bool) else None

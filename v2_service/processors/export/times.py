@@ -15,13 +15,14 @@ def parse_time(value: JsonValue) -> datetime | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, (int, float)):
-        return _from_epoch(float(value))
+        return _from_epoch(value)
     return _from_text(value.strip()) if isinstance(value, str) else None
 
 
-def _from_epoch(seconds: float) -> datetime | None:
-    if seconds >= _MILLISECONDS_FROM:
-        seconds /= 1000
+def _from_epoch(time: float) -> datetime | None:
+    """None for anything out of range, however large: comparing converts nothing, so it cannot overflow."""
+    in_milliseconds = _MILLISECONDS_FROM <= time < _LATEST * 1000
+    seconds = time / 1000 if in_milliseconds else time
     return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < _LATEST else None
 
 

@@ -37,8 +37,12 @@ def test_l_60_a_naive_time_is_utc_wherever_the_machine_stands(monkeypatch: pytes
     assert moment.isoformat() == "2023-11-14T22:13:20+00:00"
 
 
-@pytest.mark.parametrize(
-    "value", [None, True, "", "yesterday", 0, -5, 1e300, float("nan"), float("inf"), [], {}, "0001-01-01"]
-)
+NO_TIMES: list[JsonValue] = [
+    *(None, True, "", "yesterday", 0, -5, [], {}, "0001-01-01"),
+    *(1e300, float("nan"), float("inf"), float("-inf"), 2**63, 2**64, 10**400, -(10**400), "1e400", "1" + "0" * 400),
+]
+
+
+@pytest.mark.parametrize("value", NO_TIMES, ids=lambda value: str(value)[:20])
 def test_a_time_that_nobody_recorded_stays_unknown(value: JsonValue) -> None:
     assert parse_time(value) is None
