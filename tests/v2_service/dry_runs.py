@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Callable
 from typing import Any  # answers
 
 import httpx
 import psycopg
 
 from sandbox.running import RunningSandbox
-from tests.v2_service.running import POLL_SECONDS, RUN_SECONDS, RunningService
+from tests.v2_service.running import RunningService, until
 
 OVER = {"complete", "degraded", "failed", "cancelled"}
 WIDE = {"V2_SHADOW_AT_ONCE": "2", "V2_SHADOW_RUNS_PER_DAY": "1000", "V2_SHADOW_BUDGET_PER_DAY": "1000"}
@@ -22,13 +20,6 @@ def nobody_waits(sandbox: RunningSandbox) -> None:
     ended = "update public.pipeline_runs set status = 'cancelled' where status in ('accepted', 'running')"
     with psycopg.connect(sandbox.sql_uri) as connection:
         connection.execute(ended)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + RUN_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(POLL_SECONDS)
 
 
 def dry_run_key(seed: str) -> str:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self  # rows and answers are JSON
@@ -37,6 +37,14 @@ def environment(sandbox: RunningSandbox, state: Path, **given: str) -> dict[str,
         "V2_MODEL_RETRIES": "1",
         **given,
     }
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what a run brings about; fails when it does not come."""
+    deadline = time.monotonic() + RUN_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(POLL_SECONDS)
 
 
 class RunningService:

@@ -56,16 +56,17 @@ async def test_an_answer_survives_the_process_that_asked(taken: Taken) -> None:
 class Failing(Rest):
     """The database, whose first write of an answer fails: before it is committed, or after."""
 
-    def __init__(self, rest: Rest, *, committed: bool) -> None:
+    def __init__(self, rest: Rest, *, committed: bool, error: Exception | None = None) -> None:
         self._rest = rest
         self._committed = committed
+        self._error = error or StoreUnavailable("away")
         self._failed = False
 
     async def call(self, function: str, arguments: Mapping[str, object]) -> JsonValue:
         fails, self._failed = not self._failed, True
         answer = None if fails and not self._committed else await self._rest.call(function, arguments)
         if fails:
-            raise StoreUnavailable("away")
+            raise self._error
         return answer
 
     async def select(self, table: str, query: Mapping[str, str]) -> list[dict[str, JsonValue]]:
@@ -92,29 +93,14 @@ class Killed(Exception):
     """The process is gone."""
 
 
-class Dying(Rest):
-    """The database, in whose first write of an answer the process dies: before it is committed, or after."""
-
-    def __init__(self, rest: Rest, *, committed: bool) -> None:
-        self._rest = rest
-        self._committed = committed
-
-    async def call(self, function: str, arguments: Mapping[str, object]) -> JsonValue:
-        if self._committed:
-            await self._rest.call(function, arguments)
-        raise Killed
-
-    async def select(self, table: str, query: Mapping[str, str]) -> list[dict[str, JsonValue]]:
-        return await self._rest.select(table, query)
-
-
 @pytest.mark.parametrize("committed", [False, True])
 async def test_an_answer_that_had_come_when_the_process_was_killed_is_neither_asked_nor_charged_again(
     taken: Taken, *, committed: bool
 ) -> None:
     rest, run_id, model = taken.services.rest, taken.lease.run_id, Counting()
+    dying = Failing(rest, committed=committed, error=Killed())
     with pytest.raises(Killed):
-        await Remembering(model, Dying(rest, committed=committed), run_id, PRICES, taken.arrivals).complete(REQUEST)
+        await Remembering(model, dying, run_id, PRICES, taken.arrivals).complete(REQUEST)
     later = Remembering(model, rest, run_id, PRICES, taken.arrivals)
     assert await later.recall() == 1
     assert await later.recall() == 1

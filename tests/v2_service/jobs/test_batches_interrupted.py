@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any  # rows
 
 import pytest
 
 from sandbox.running import RunningSandbox
 from tests.v2_service.exports import export
-from tests.v2_service.running import POLL_SECONDS, RUN_SECONDS, RunningService
+from tests.v2_service.running import RunningService, until
 
 CONVERSATIONS = 12
 
@@ -41,13 +40,6 @@ def made(sandbox: RunningSandbox) -> int:
 
 # One for the chunks, one for MEMORY, one for the sections.
 BATCHES = 3
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + RUN_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(POLL_SECONDS)
 
 
 def submitted(service: RunningService, user: str) -> tuple[str, dict[str, Any]]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -14,16 +13,9 @@ import pytest
 
 from sandbox.running import RunningSandbox
 from tests.v2_service.exports import export
-from tests.v2_service.running import POLL_SECONDS, RUN_SECONDS, RunningService
+from tests.v2_service.running import RUN_SECONDS, RunningService, until
 from v2_service import leaving as leaving_module
 from v2_service.leaving import Leaving, end_without
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + RUN_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(POLL_SECONDS)
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any  # rows
 
@@ -16,7 +15,7 @@ from sandbox.running import RunningSandbox
 from tests.legacy.running import listening
 from tests.v2_service.exports import conversation, export
 from tests.v2_service.monolith import Monolith
-from tests.v2_service.running import POLL_SECONDS, RUN_SECONDS, RunningService, environment
+from tests.v2_service.running import RunningService, environment, until
 from tests.v2_service.stubs import sandbox_settings
 from v2_service.accept import Desk
 from v2_service.adapters.hand_backs import Sighting
@@ -74,13 +73,6 @@ def service(started: RunningService, monolith: Monolith) -> RunningService:
     monolith.asked.clear()
     monolith.began.clear()
     return started
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + RUN_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(POLL_SECONDS)
 
 
 def running(service: RunningService, user: str) -> str:

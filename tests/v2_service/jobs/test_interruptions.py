@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any  # rows
 
@@ -11,7 +10,7 @@ import pytest
 
 from sandbox.running import RunningSandbox
 from tests.v2_service.exports import export
-from tests.v2_service.running import POLL_SECONDS, RUN_SECONDS, RunningService
+from tests.v2_service.running import RunningService, until
 
 CONVERSATIONS = 40
 CONCURRENCY = 3
@@ -27,13 +26,6 @@ def service(slow: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) -> I
 def calls(sandbox: RunningSandbox) -> int:
     """Questions to the language model; a service that starts asks for free whether the model is there."""
     return sum(use["requests"] for name, use in sandbox.model_use().items() if "claude" in name)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + RUN_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(POLL_SECONDS)
 
 
 def begun(service: RunningService, user: str) -> str:

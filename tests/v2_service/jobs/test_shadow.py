@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 from sandbox.running import RunningSandbox
-from tests.v2_service.dry_runs import WIDE, asked, begun, ended, fingerprints, shadow_rows, until
+from tests.v2_service.dry_runs import WIDE, asked, begun, ended, fingerprints, shadow_rows
 from tests.v2_service.exports import export
-from tests.v2_service.running import RunningService, answered
+from tests.v2_service.running import RunningService, answered, until
 
 CONVERSATIONS = 40
 

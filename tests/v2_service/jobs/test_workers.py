@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -12,7 +10,7 @@ import pytest
 
 from sandbox.running import RunningSandbox
 from tests.v2_service.exports import export
-from tests.v2_service.running import POLL_SECONDS, RUN_SECONDS, RunningService
+from tests.v2_service.running import RunningService, until
 
 CONVERSATIONS = 40
 NAMES = ("first", "second")
@@ -24,13 +22,6 @@ def checkpoints(slow: RunningSandbox) -> str:
     with psycopg.connect(slow.sql_uri, autocommit=True) as connection:
         connection.execute("create database v2_jobs")
     return urlunsplit(urlsplit(slow.sql_uri)._replace(path="/v2_jobs"))
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + RUN_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(POLL_SECONDS)
 
 
 def begun(service: RunningService) -> str:
