@@ -5,9 +5,10 @@ allow lists, percentage, breaker. Everything that is not a clear "v2" is legacy.
 """
 
 from enum import StrEnum
-from typing import NamedTuple
 
-from flags.evaluate import evaluate
+import msgspec
+
+from flags.evaluate import settle
 from flags.model import Rule, Snapshot
 from gateway.core.stages import SERVING
 
@@ -63,7 +64,7 @@ class IdProblem(StrEnum):
     UNREADABLE = "unreadable"
 
 
-class Identity(NamedTuple):
+class Identity(msgspec.Struct, frozen=True, gc=False):
     """The id a decision hangs on: a string used exactly as it came, or what is wrong with it."""
 
     value: str | None
@@ -82,7 +83,7 @@ class Identity(NamedTuple):
         if not value:
             return cls(None, IdProblem.EMPTY)
         if value.isascii():
-            return _new(cls, (value, None)) if len(value) <= MAX_ID_BYTES else cls(None, IdProblem.TOO_LONG)
+            return cls(value) if len(value) <= MAX_ID_BYTES else cls(None, IdProblem.TOO_LONG)
         try:
             size = len(value.encode())
         except UnicodeEncodeError:
@@ -90,8 +91,8 @@ class Identity(NamedTuple):
         return cls(value) if size <= MAX_ID_BYTES else cls(None, IdProblem.TOO_LONG)
 
 
-class Decision(NamedTuple):
-    """Who answers and why. A named tuple: immutable like a frozen dataclass, and 1 µs cheaper to make.
+class Decision(msgspec.Struct, frozen=True, gc=False):
+    """Who answers and why. Made and read on each request, so a struct: cheaper for both than a tuple with names.
 
     `key` is the id that was hashed, None if there was none; `bucket` is 1 to 100, `percentage` 0 to 100; `generation`
     is the flags' generation, None without flags or for a route without a flag.
@@ -111,8 +112,6 @@ V2_BY_ROUTE = Decision(Backend.V2, Reason.ROUTE)
 
 # Looking a member up in its enum costs as much as the hash; these are asked for on each request.
 _LEGACY, _V2, _DISABLED = Backend.LEGACY, Backend.V2, Rule.DISABLED
-# A named tuple's own constructor is a Python function: twice the price of the tuple.
-_new = tuple.__new__
 
 _BY_PROBLEM = {
     IdProblem.MISSING: Reason.ID_MISSING,
@@ -141,7 +140,6 @@ def decide(
     flag: str,
     identity: Identity,
     snapshot: Snapshot | None,
-    *,
     killed: bool,
     breaker_open: bool = False,
     force: Backend | None = None,
@@ -168,10 +166,9 @@ def decide(
         reason = bad_id if feature.enabled else Reason.FLAG_DISABLED
         return Decision(Backend.LEGACY, reason, None, None, None, generation, flag)
     try:
-        found = evaluate(feature, key)
+        enabled, rule, bucket, percentage = settle(feature, key)
     except UnicodeEncodeError:
         return Decision(Backend.LEGACY, Reason.ID_INVALID, None, None, None, generation, flag)
-    enabled, rule, bucket, percentage = found
     backend, reason = (_V2 if enabled else _LEGACY), _BY_RULE[rule]
     if rule is not _DISABLED:
         if force is not None:
@@ -182,4 +179,4 @@ def decide(
             backend, reason = _V2, Reason.PINNED
     if breaker_open and backend is _V2:
         backend, reason = _LEGACY, Reason.BREAKER_OPEN
-    return _new(Decision, (backend, reason, key, bucket, percentage, generation, flag))
+    return Decision(backend, reason, key, bucket, percentage, generation, flag)

@@ -7,8 +7,7 @@ marks and UTF-16 mean here what they mean there. A longer one is read key by key
 import json
 from codecs import getincrementaldecoder
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NoReturn
 
 import msgspec
 
@@ -23,9 +22,11 @@ _SHORT_BYTES: Final = 4096
 _OPENINGS: Final = 400
 _FLAT_BYTES: Final = 2 * _OPENINGS
 _MISSING: Final = Identity(None, IdProblem.MISSING)
+_MAX_READERS: Final = 64
+_readers: dict[str, Callable[[bytes], Any]] = {}
 
 
-class Peeked(NamedTuple):
+class Peeked(msgspec.Struct, frozen=True, gc=False):
     """The identity for the decision, and the storage path for the guard (None if absent or not seen).
 
     `complete` says that the whole body was read, so that nothing behind it can say otherwise.
@@ -36,7 +37,7 @@ class Peeked(NamedTuple):
     complete: bool = True
 
 
-def peek(prefix: bytes, *, complete: bool, key: str = "user_id") -> Peeked:
+def peek(prefix: bytes, complete: bool, key: str = "user_id") -> Peeked:
     """Read the top-level `key` out of a body's `prefix`; `complete` says that the prefix is the whole body.
 
     A `key` inside nested values does not count, and of several the last one in sight wins. What cannot be read is
@@ -64,24 +65,25 @@ def _quick(body: bytes, key: str) -> Peeked | None:
     if not sure or not body.isascii():
         return None
     try:
-        found = _reader(key)(body)
+        found = (_readers.get(key) or _reader(key))(body)
     except (msgspec.MsgspecError, RecursionError):
         return None
     value, path = found.value, found.path
     identity = _MISSING if value is msgspec.UNSET else Identity.of(value)
-    # What Peeked(...) comes to, without a call into Python.
-    return tuple.__new__(Peeked, (identity, path if isinstance(path, str) else None, True))
+    return Peeked(identity, path if isinstance(path, str) else None)
 
 
-@lru_cache(maxsize=64)
 def _reader(key: str) -> Callable[[bytes], Any]:
     """Reads an object's `key` and storage path; everything else is only checked. The last of several keys counts."""
     names = {"value": key, "path": "storage_path"}
     fields = [(name, Any, msgspec.UNSET) for name in names]
+    if len(_readers) >= _MAX_READERS:
+        _readers.clear()
     try:
-        return msgspec.json.Decoder(msgspec.defstruct("Body", fields, rename=names, gc=False)).decode
+        _readers[key] = msgspec.json.Decoder(msgspec.defstruct("Body", fields, rename=names, gc=False)).decode
     except ValueError:  # a key with a quote in it, or the storage path itself
-        return _refuse
+        _readers[key] = _refuse
+    return _readers[key]
 
 
 def _refuse(_: bytes) -> NoReturn:

@@ -63,6 +63,10 @@ class Tally:
 
     def add(self, *labels: str, count: int = 1) -> None:
         """Count one event under `labels`."""
+        self.count(labels, count)
+
+    def count(self, labels: tuple[str, ...], count: int = 1) -> None:
+        """The same for a tuple of labels, which is cheaper to pass."""
         found = self.counts.get(labels)
         if found is not None:
             self.counts[labels] = found + count

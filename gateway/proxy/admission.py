@@ -3,10 +3,11 @@
 from time import time
 from typing import TYPE_CHECKING, Final
 
+from gateway.core.breaker import State
 from gateway.core.decide import LEGACY_BY_ROUTE, V2_BY_ROUTE, Backend, Decision, Identity, IdProblem, Reason, decide
 from gateway.core.errors import UnusableId, Where
 from gateway.core.force import read_force
-from gateway.core.peek import peek
+from gateway.core.peek import PREFIX_BYTES, peek
 from gateway.core.route_options import IdPolicy
 from gateway.core.routes import DEFAULT_KEY
 
@@ -17,33 +18,30 @@ if TYPE_CHECKING:
 
 BY_ROUTE: Final = {Backend.LEGACY: LEGACY_BY_ROUTE, Backend.V2: V2_BY_ROUTE}
 # A member of an Enum class takes three times as long to look up as a global.
-_FORCED, _REFUSE = Reason.FORCED, IdPolicy.REFUSE
+_FORCED, _REFUSE, _CLOSED = Reason.FORCED, IdPolicy.REFUSE, State.CLOSED
 _BAD_ID = frozenset((Reason.ID_MISSING, Reason.ID_INVALID, Reason.ID_BEYOND_PREFIX))
 
 
-def admit(exchange: "Exchange", prefix: bytes, *, complete: bool) -> Decision:
-    """The decision for a request whose body is peeked at; `complete` says that `prefix` is the whole body.
+def admit(exchange: "Exchange", body: bytes, complete: bool) -> Decision:
+    """The decision for a request whose body is peeked at; `complete` says that `body` is all of it, and fits.
 
     Raises ClientFault when a guard or the route's id policy refuses it.
     """
     service, route, asked = exchange.service, exchange.route, exchange.request.passage.force
     now = service.clock.now
-    found = peek(prefix, complete=complete, key=route.key or DEFAULT_KEY)
+    # Exactly the prefix, however the network cut the body: the same body must get the same decision.
+    found = peek(body if complete else body[:PREFIX_BYTES], complete, route.key or DEFAULT_KEY)
     if route.checks_body:
         service.guards.check_body(route, found, exchange.address, now, exchange.owner)
     flag = route.flag
     if flag is None:
         return BY_ROUTE[route.backend]
     identity = found.identity
-    decision = decide(
-        flag,
-        identity,
-        service.flags.snapshot,
-        killed=service.kill.engaged,
-        breaker_open=service.breaker.is_open(now),
-        force=None if asked is None else _forced(service, asked, identity),
-        pinned=identity.value in service.pins.held.users,
-    )
+    breaker_open = service.breaker.state is not _CLOSED and service.breaker.is_open(now)
+    force = None if asked is None else _forced(service, asked, identity)
+    pinned = identity.value in service.pins.held.users
+    # By position, because keywords take longer to pass than the id to hash.
+    decision = decide(flag, identity, service.flags.snapshot, service.kill.engaged, breaker_open, force, pinned)
     backend, reason = decision.backend, decision.reason
     if reason is _FORCED:
         service.meters.events.add("forced", backend)
@@ -52,7 +50,7 @@ def admit(exchange: "Exchange", prefix: bytes, *, complete: bool) -> Decision:
         service.meters.decisions.add(flag, "none", reason)
         problem = identity.problem or IdProblem.UNREADABLE
         raise UnusableId(f"This route needs a usable '{route.key}' in its JSON body: {problem}.", Where.ROUTE)
-    service.meters.decisions.add(flag, backend, reason)
+    service.meters.decisions.count((flag, backend, reason))
     return decision
 
 

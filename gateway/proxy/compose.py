@@ -13,18 +13,23 @@ if TYPE_CHECKING:
 
 _BY_LENGTH, _BY_CHUNKS = Framing.LENGTH, Framing.CHUNKED
 _LEGACY, _V2 = Backend.LEGACY, Backend.V2
+_IDS = b"X-Request-Id: %b\r\ntraceparent: 00-%b-%b-00\r\n"
+_IDS_AND_KEY = _IDS + b"Idempotency-Key: %b\r\n"
 
 
 def request_head(exchange: "Exchange") -> bytes:
     """The head for the backend: request line, the client's lines, and the ids that the client did not give."""
     request, request_id = exchange.request, exchange.request_id
     passage = request.passage
-    if passage.request_id is None and not passage.traced:
-        own = b"X-Request-Id: %b\r\ntraceparent: 00-%b-%b-00\r\n" % (request_id, request_id, request_id[16:])
-    else:
+    keyed = exchange.route.flag is not None and passage.key is None
+    if passage.request_id is not None or passage.traced:
         own = _missing_ids(exchange)
-    if exchange.route.flag is not None and passage.key is None:
-        own += b"Idempotency-Key: %b\r\n" % idempotency_key(exchange)
+        if keyed:
+            own += b"Idempotency-Key: %b\r\n" % idempotency_key(exchange)
+    elif keyed:
+        own = _IDS_AND_KEY % (request_id, request_id, request_id[16:], request_id)
+    else:
+        own = _IDS % (request_id, request_id, request_id[16:])
     if exchange.backend is _V2:
         own += exchange.service.v2_lines
     return b"%b%b%b\r\n" % (request.start, request.lines, own)

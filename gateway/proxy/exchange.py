@@ -84,7 +84,7 @@ class Exchange:
     tunnel: Tunnel | None
     _decision: Decision
     _pending: list[bytes]  # body bytes that came before there was a connection
-    _whole: tuple[bytes, ...] | None  # the body of a flagged request, if it is short enough to keep
+    _whole: Sequence[bytes] | None  # the body of a flagged request, if it is short enough to keep
     _ended: Sequence[Field] | None  # the request's trailers, once it is complete
     _sent_up: bool  # bytes of the request may have reached a backend
 
@@ -120,18 +120,17 @@ class Exchange:
             self._decision = BY_ROUTE[self.route.backend]
             self._send(self.route.backend)
         elif self.request_done or self.received > PREFIX_BYTES:
-            self._decide(complete=self.request_done)
+            self._decide()
         else:
             self._peeking = True
 
-    def _decide(self, *, complete: bool) -> None:
+    def _decide(self) -> None:
         self._peeking = False
-        complete = complete and self.received <= PREFIX_BYTES
+        complete = self.request_done and self.received <= PREFIX_BYTES
         if complete and self.route.flag is not None:
-            self._whole = tuple(self._pending)
+            self._whole = self._pending
         try:
-            # Exactly the prefix, however the network cut the body: the same body must get the same decision.
-            self._decision = admit(self, b"".join(self._pending)[:PREFIX_BYTES], complete=complete)
+            self._decision = admit(self, b"".join(self._pending), complete)
         except ClientFault as error:
             self.fail(error)
             return
@@ -203,14 +202,14 @@ class Exchange:
                 self.client.hold_upload()
             elif self.received > PREFIX_BYTES:
                 self.client.hold_upload()
-                self._decide(complete=False)
+                self._decide()
 
     def request_end(self, trailers: Sequence[Field]) -> None:
         """The request is complete."""
         self.request_done = True
         self._ended = trailers
         if self._peeking:
-            self._decide(complete=True)
+            self._decide()
         elif self.upstream is not None and self.framing is _BY_CHUNKS:
             self.upstream.transport.write(encode_last_chunk(list(trailers)))
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.decide import Identity, IdProblem
-from gateway.core.peek import peek
+from gateway.core.peek import Peeked, peek
 
 USER = "2b1c5a52-5f05-4d57-9a0e-1f5dbbd2b5b1"
 
@@ -131,14 +131,15 @@ def test_whatever_becomes_of_a_body_it_is_read_as_the_backends_read_it(
 ) -> None:
     body = b'{"a":%b,"user_id":"u"%b}%b' % (b"".join(value) or b"1", b"".join(key), b"".join(behind))
     expected = as_the_backends_read(body) or (Identity(None, IdProblem.UNREADABLE), None)
-    assert peek(body, complete=True)[:2] == expected
+    found = peek(body, complete=True)
+    assert (found.identity, found.storage_path) == expected
 
 
 @pytest.mark.parametrize("depth", [399, 400, 401, 900, 2000, 50_000])
 def test_depth_is_too_great_where_the_backends_find_it_so(depth: int) -> None:
     body = b'{"user_id":"u","a":%b%b}' % (b"[" * depth, b"]" * depth)
-    expected = as_the_backends_read(body)
-    assert peek(body, complete=True)[:2] == (expected or (Identity(None, IdProblem.UNREADABLE), None))
+    expected, found = as_the_backends_read(body), peek(body, complete=True)
+    assert (found.identity, found.storage_path) == (expected or (Identity(None, IdProblem.UNREADABLE), None))
     assert peek(body[:-1], complete=True).identity.problem is IdProblem.UNREADABLE
 
 
@@ -159,4 +160,4 @@ def test_any_name_can_be_the_key(key: str) -> None:
 def test_a_body_of_any_size_is_read_alike(size: int) -> None:
     start = b'{"user_id":"x","storage_path":"x","text":"'
     body = start + b"x" * (size - len(start)) + b'","user_id":"u","storage_path":"b/u/c"}'
-    assert peek(body, complete=True) == (Identity("u"), "b/u/c", True)
+    assert peek(body, complete=True) == Peeked(Identity("u"), "b/u/c", True)
