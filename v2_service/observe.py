@@ -16,6 +16,8 @@ log = logging.getLogger("v2")
 
 STEP_BUCKETS = (0.05, 0.25, 1, 5, 15, 60, 300, 900, 1800)
 RUN_BUCKETS = (5, 15, 60, 180, 600, 1800, 3600, 7200, 14400)
+# Ends and refusals are counted from zero on: Prometheus sees no increase in a series that is born as 1.
+ENDS = ("complete", "degraded", "failed", "cancelled")
 # Model clients log request bodies at DEBUG, and their URLs at INFO.
 QUIET = ("httpx", "httpx2", "httpcore", "anthropic", "botocore", "boto3", "urllib3", "dbos")
 
@@ -29,6 +31,8 @@ class RunMetrics:
             f"{prefix}_runs_joined", "Requests that were answered with a running run.", registry=registry
         )
         self.finished = Counter(f"{prefix}_runs_finished", "Runs that ended, by status.", ["status"], registry=registry)
+        for status in ENDS:
+            self.finished.labels(status)
         self.running = Gauge(f"{prefix}_runs_running", "Runs that this process is working on.", registry=registry)
         self.run_seconds = Histogram(
             f"{prefix}_run_seconds",

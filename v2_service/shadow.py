@@ -51,6 +51,8 @@ class ShadowDesk:
         self.costs = costs
         self._services = services
         self._queue = queue
+        for bound in BOUNDS:
+            services.process.shadow_refused.labels(bound)
 
     async def accept(self, wanted: Wanted, header: str) -> Claim:
         """Commit a dry run and start it, or answer the one of the same key.

@@ -152,6 +152,53 @@ COST = Row(
     ),
 )
 
+DRY = Row(
+    "Dry runs of v2",
+    (
+        Graph(
+            "Running",
+            "none",
+            (("sum(v2_runs_running)", "imports of v2"), ("sum(v2_shadow_runs_running)", "dry runs")),
+            width=4,
+        ),
+        Graph(
+            "Ended within six hours",
+            "none",
+            (("sum by (status) (increase(v2_shadow_runs_finished_total[6h]))", "{{status}}"),),
+            width=5,
+            stacked=True,
+        ),
+        Graph(
+            "Kept out within six hours",
+            "none",
+            (("sum by (bound) (increase(v2_shadow_runs_refused_total[6h]))", "{{bound}}"),),
+            "By the bound that was reached; nobody waits for these.",
+            width=5,
+            stacked=True,
+        ),
+        Graph(
+            "Duration",
+            "s",
+            tuple(
+                (
+                    f"histogram_quantile({share}, sum by (le) (rate({prefix}_run_seconds_bucket[6h])))",
+                    f"{name} {legend}",
+                )
+                for prefix, name in (("v2_shadow", "dry runs"), ("v2", "imports of v2"))
+                for share, legend in ((0.5, "half"), (0.95, "95 %"))
+            ),
+            "A dry run waits for imports, and uses no batches.",
+            width=5,
+        ),
+        Graph(
+            "Tokens within six hours",
+            "none",
+            (("sum by (direction) (increase(v2_shadow_model_tokens_total[6h]))", "{{direction}}"),),
+            width=5,
+        ),
+    ),
+)
+
 SERVICE = Row(
     "The v2 service",
     (
@@ -176,4 +223,4 @@ SERVICE = Row(
     ),
 )
 
-ROWS = (NOW, TIME, MADE, COST, SERVICE)
+ROWS = (NOW, TIME, MADE, COST, DRY, SERVICE)

@@ -39,6 +39,13 @@ def requests(backend: str, good: int, failed: int, route: str = "r") -> Series:
     }
 
 
+def dry_runs(**each: int) -> Series:
+    """Ends of v2's dry runs a minute, by status."""
+    return {
+        f'v2_shadow_runs_finished_total{{{V2},status="{status}"}}': f"0+{count}x40" for status, count in each.items()
+    }
+
+
 def latencies(backend: str, fast: int, slow: int, steps: int = 40) -> Series:
     """Requests a step that take under 1 s, and ones between 5 and 10 s."""
     labels = f'{GATEWAY},route="r",backend="{backend}"'
@@ -138,6 +145,7 @@ MINUTES = (
         {COPIES % "sent": "0+9x120", COPIES % "failed": "0+1x120", COPIES % "expired": "0+9x120"},
         110,
     ),
+    Case("DryRunsFail", dry_runs(complete=7, failed=3), dry_runs(complete=9, failed=1)),
     Case("SeriesDropped", *gauge(f"gateway_series_dropped_total{{{GATEWAY}}}", "0+1", "9")),
     Case("V2RequestsFail", requests("v2", 95, 5), requests("v2", 99, 1) | requests("legacy", 50, 50)),
     Case("LegacyRequestsFail", requests("legacy", 95, 5), requests("legacy", 99, 1) | requests("v2", 50, 50)),

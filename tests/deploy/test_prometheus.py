@@ -18,12 +18,14 @@ from gateway.rollout.verdict import Finding, Severity, Verdict
 from tests.deploy.expressions import metrics_of, panels, rules
 from tests.deploy.machine import SECRETS, Machine
 from tests.deploy.observing import Prometheus
+from tests.v2_service.dry_runs import dry_run_key
 from tests.v2_service.exports import export
 
-pytestmark = pytest.mark.timeout(300)  # four imports and the services' start, on a machine that may be busy
+pytestmark = pytest.mark.timeout(300)  # six imports and the services' start, on a machine that may be busy
 FLAG = "process-full-v2"
 CONVERSATIONS = 55  # enough for a full pass, which finds facts
 SECONDS_FOR_A_WAVE = 60
+DRY_RUNS_ENDED = "sum(v2_shadow_runs_finished_total)"
 # Metrics whose panels stay empty while all goes well.
 QUIET = {
     "gateway_upstream_errors_total": "no exchange fails",
@@ -62,6 +64,22 @@ def import_on_both_sides(machine: Machine) -> None:
         httpx.get(machine.url("gateway") + "/status", trust_env=False)
 
 
+def dry_run(machine: Machine) -> None:
+    """One dry run that v2 lets in, and one that it does not."""
+    user = user_for(machine, "legacy")
+    let_in = {"user_id": user, "storage_path": f"user-imports/{user}/export.json"}
+    for body, status in ((let_in, 200), ({"user_id": user}, 503)):
+        headers = {
+            "authorization": f"Bearer {SECRETS['GATEWAY_V2_KEY']}",
+            "x-shadow": "1",
+            "idempotency-key": dry_run_key(user),
+        }
+        answer = httpx.post(
+            machine.url("v2") + "/process-full", json=body, headers=headers, trust_env=False, timeout=30
+        )
+        assert answer.status_code == status, answer.text
+
+
 @pytest.fixture(scope="module")
 def prometheus(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """After two waves of imports, so that counters have grown while somebody looked."""
@@ -85,6 +103,13 @@ def prometheus(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> It
                         SECONDS_FOR_A_WAVE,
                         f"wave {wave} of {pipeline} does not end",
                     )
+                known_dry = _value(running, DRY_RUNS_ENDED)
+                dry_run(machine)
+                running.until(
+                    lambda wanted=known_dry + 1: _value(running, DRY_RUNS_ENDED) >= wanted,  # type: ignore[misc]  # bound now
+                    SECONDS_FOR_A_WAVE,
+                    f"the dry run of wave {wave} does not end",
+                )
             yield running
         finally:
             machine.rollout("set", FLAG, "0")

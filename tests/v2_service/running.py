@@ -124,6 +124,11 @@ class RunningService:
         found: dict[str, Any] = answer.json()
         return found
 
+    def counted(self, series: str) -> float:
+        """The value of a series of /metrics."""
+        values = dict(line.rsplit(" ", 1) for line in self.http.get("/metrics").text.splitlines() if line[0] != "#")
+        return float(values[series])
+
     def ended(self, job_id: str) -> dict[str, Any]:
         """The job once it is over, and once the web app was told if it is complete."""
         deadline = time.monotonic() + RUN_SECONDS

@@ -9,7 +9,8 @@ import sys
 from tests.v2_service.exports import conversation, export
 from tests.v2_service.running import RunningService
 from v2_service.contract import ModelReply, Outcome, Usage
-from v2_service.observe import JsonLines, Metrics
+from v2_service.observe import ENDS, JsonLines, Metrics
+from v2_service.shadow import BOUNDS
 
 SECRET_TEXT = "my passphrase is walnut-orchard"
 
@@ -45,11 +46,22 @@ def test_metrics_count_what_was_paid() -> None:
     assert value("v2_model_tokens_total", {"step": "extract", "direction": "output"}) == 7
 
 
+def test_ends_are_counted_from_zero_on() -> None:
+    registry = Metrics("b", "v").registry
+    for name in ("v2_runs_finished_total", "v2_shadow_runs_finished_total"):
+        assert [registry.get_sample_value(name, {"status": status}) for status in ENDS] == [0, 0, 0, 0]
+
+
+def test_every_bound_of_dry_runs_is_counted_before_it_is_reached(service: RunningService) -> None:
+    lines = service.http.get("/metrics").text.splitlines()
+    begun = "v2_shadow_runs_refused_total{"
+    assert sorted(line.split('"')[1] for line in lines if line.startswith(begun)) == sorted(BOUNDS)
+
+
 def test_memory_and_cpu_of_the_process_are_exported(service: RunningService) -> None:
-    values = dict(line.rsplit(" ", 1) for line in service.http.get("/metrics").text.splitlines() if line[0] != "#")
-    assert float(values["process_resident_memory_bytes"]) > 10 * 1024 * 1024
-    assert float(values["process_cpu_seconds_total"]) > 0
-    assert float(values["v2_event_loop_lag_seconds"]) >= 0
+    assert service.counted("process_resident_memory_bytes") > 10 * 1024 * 1024
+    assert service.counted("process_cpu_seconds_total") > 0
+    assert service.counted("v2_event_loop_lag_seconds") >= 0
 
 
 def test_a_services_log_holds_no_text_id_or_key_of_anybody(service: RunningService, user: str) -> None:

@@ -124,10 +124,12 @@ def test_a_clients_own_key_may_begin_as_that_of_a_dry_run_does(service: RunningS
 def test_without_an_export_in_storage_there_is_no_dry_run(
     service: RunningService, user: str, given: dict[str, Any]
 ) -> None:
+    refused = 'v2_shadow_runs_refused_total{bound="no_export"}'
+    before = service.counted(refused)
     headers = {"x-shadow": "1", "idempotency-key": dry_run_key(user)}
     answer = service.http.post("/process-full", json={"user_id": user, **given}, headers=headers)
     assert (answer.status_code, answer.json()["bound"]) == (503, "no_export")
-    assert 'v2_shadow_runs_refused_total{bound="no_export"}' in service.http.get("/metrics").text
+    assert service.counted(refused) == before + 1
 
 
 def test_somebody_elses_export_and_an_unknown_user_are_refused_as_for_an_import(

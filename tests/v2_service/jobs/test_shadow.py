@@ -138,10 +138,11 @@ def test_metrics_and_costs_count_dry_runs_apart(slow: RunningSandbox, service: R
     def imports_ended() -> list[str]:
         return [line for line in service.http.get("/metrics").text.splitlines() if line.startswith("v2_runs_finished")]
 
-    before, bill = imports_ended(), service.http.get("/admin/costs").json()
+    dry = 'v2_shadow_runs_finished_total{status="complete"}'
+    before, dry_before, bill = imports_ended(), service.counted(dry), service.http.get("/admin/costs").json()
     job_id = ended(service, begun(service, slow.create_user(), export(2)))["job_id"]
+    until(lambda: service.counted(dry) == dry_before + 1)
     assert imports_ended() == before
-    assert 'v2_shadow_runs_finished_total{status="complete"}' in service.http.get("/metrics").text
     after = service.http.get("/admin/costs").json()
     assert {name: after[name] for name in ("runs", "days", "summary")} == {
         name: bill[name] for name in ("runs", "days", "summary")
