@@ -38,6 +38,7 @@ from gateway.ops.front import Behind, OpsFront, Watch
 from gateway.ops.guard_gauges import GuardGauges
 from gateway.ops.job_watch import JobCounts, JobWatch
 from gateway.ops.jobs import V2Jobs
+from gateway.ops.key_gauges import KeyGauges
 from gateway.ops.origin import FileOrigin, Origin, UnleashOrigin
 from gateway.ops.usage import INTERVAL as USAGE_INTERVAL
 from gateway.ops.usage import UsageReporter
@@ -84,7 +85,7 @@ async def serve(
     observation = await _observe(config, fleet)
     headroom = Headroom(config.worker.upstream_connections + config.worker.upstream_waiting)
     evidence = EvidencePages(observation, fleet, headroom)
-    watches: list[Watch] = [watch, GuardGauges(flags), evidence]
+    watches: list[Watch] = [watch, GuardGauges(flags), evidence, *([KeyGauges(keys)] if keys else ())]
     counts: JobCounts = observation.running if observation else dict
     load = partial(_load_api, fleet, flags, origin, access, job_watch, counts)
     front = OpsFront(fleet, access, load, watches, evidence.pages)

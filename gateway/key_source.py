@@ -1,12 +1,15 @@
 """Where the public keys that check tokens come from: a file, or a URL that is asked now and then; never per request.
 
 The supervisor follows it and tells the workers. The last good set of a URL stays in force however long the server is
-away, and is kept beside the flags (`<flags path>.jwks`) for a restart. Counterparts: gateway.core.token_keys, fleet.
+away, and is kept beside the flags (`<flags path>.jwks`) for a restart. How that stands is in the metrics. Counterparts:
+gateway.core.token_keys, fleet, ops.key_gauges.
 """
 
 import asyncio
 import json
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
@@ -37,6 +40,35 @@ def check_source(where: str) -> None:
             raise KeysUnreadable("the key set has no key for a signature that is accepted here")
 
 
+class KeyStanding:
+    """How many keys are in force, for how long nobody knows whether they are the newest, and how many looks failed."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.keys = 0
+        self.failures = 0
+        self._clock = clock
+        self._text = ""
+        self._confirmed = clock()
+
+    def age(self) -> float:
+        """Seconds since the source and all workers last had the same keys; since the start while they never had."""
+        return self._clock() - self._confirmed
+
+    def in_force(self, text: str) -> None:
+        """These keys are known, and may be old."""
+        if text != self._text:
+            self._text, self.keys = text, len(_keys(text)) if text else 0
+
+    def confirmed(self, text: str) -> None:
+        """A look found these keys, and all workers have them."""
+        self.in_force(text)
+        self._confirmed = self._clock()
+
+    def failed(self) -> None:
+        """A look found none, or not all workers have what it found."""
+        self.failures += 1
+
+
 class KeySource:
     """`where` is a path or a URL, which is asked every `seconds`."""
 
@@ -45,6 +77,7 @@ class KeySource:
         self._by_url = "://" in where
         self._kept_at = flags_path.with_name(flags_path.name + ".jwks")
         self.seconds = seconds if self._by_url else FILE_SECONDS
+        self.standing = KeyStanding()
 
     async def read(self) -> str:
         """The key set as it is now, checked. Raises KeysUnreadable."""
@@ -57,12 +90,16 @@ class KeySource:
     async def first(self) -> str:
         """The key set for a start: as it is now, else the last good one, else none; standard error says which."""
         try:
-            return await self.read()
+            found = await self.read()
         except KeysUnreadable as error:
             kept = self._kept()
             instead = "the last good ones stay" if kept else "routes that ask for a token answer 503"
             sys.stderr.write(f"token keys: {error}; {instead}\n")
+            self.standing.failed()
+            self.standing.in_force(kept)
             return kept
+        self.standing.confirmed(found)
+        return found
 
     def _keep(self, text: str) -> None:
         """A copy for bad days: a read-only disk must not stop the keys themselves."""
@@ -100,10 +137,14 @@ async def follow_keys(source: KeySource, fleet: Knowing, known: str) -> None:
             if str(error) != complaint:
                 sys.stderr.write(f"token keys: {error}; the last good ones stay\n")
             complaint = str(error)
+            source.standing.failed()
             continue
         complaint = ""
-        if found != known and not await fleet.know_keys(found):
-            known = found
+        if found != known and await fleet.know_keys(found):
+            source.standing.failed()
+            continue
+        known = found
+        source.standing.confirmed(found)
 
 
 def _checked(text: str) -> str:

@@ -146,6 +146,27 @@ SHADOW = Row(
     ),
 )
 
+TOKENS = Row(
+    "Keys of tokens",
+    (
+        Graph(
+            "Age of the keys",
+            "s",
+            (
+                ("gateway_token_keys_age_seconds", "{{instance}}"),
+                ("max(gateway_token_keys_interval_seconds)", "seconds between two looks"),
+            ),
+            "Since the key set was last read. The last good one stays in force however old it is.",
+        ),
+        Graph("Keys in force", "none", (("gateway_token_keys", "{{instance}}"),)),
+        Graph(
+            "Failed looks at the key set",
+            "none",
+            (("increase(gateway_token_keys_failures_total[1h])", "{{instance}} within an hour"),),
+        ),
+    ),
+)
+
 PROCESSES = Row(
     "Processes",
     (
@@ -201,4 +222,4 @@ PROCESSES = Row(
     ),
 )
 
-ROWS = (NOW, RED, UPSTREAM, SHADOW, PROCESSES)
+ROWS = (NOW, RED, UPSTREAM, SHADOW, TOKENS, PROCESSES)

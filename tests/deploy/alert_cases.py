@@ -86,6 +86,14 @@ def first(series: str) -> tuple[Series, Series]:
     return {series: "_x80 1x40"}, {series: "7x120"}
 
 
+def token_keys(ages: str, interval: int) -> Series:
+    """Keys of that age, which are looked for every `interval` seconds."""
+    return {
+        f"gateway_token_keys_age_seconds{{{GATEWAY}}}": ages,
+        f"gateway_token_keys_interval_seconds{{{GATEWAY}}}": f"{interval}x40",
+    }
+
+
 def guard(phase: str, seen: str = "0+60x40") -> Series:
     """A guard in a phase."""
     return {
@@ -171,6 +179,8 @@ MINUTES = (
     ),
     Case("FlagEnginesDisagree", *gauge(f"gateway_flag_disagreements_total{{{GATEWAY}}}", "0+1", "2")),
     Case("BreakerOpen", *gauge(f"gateway_v2_ejected{{{WORKER}}}", "1", "0")),
+    Case("TokenKeysStale", token_keys("9+60x40", 60), token_keys("9+60x40", 900)),
+    Case("TokenKeysMissing", *gauge(f"gateway_token_keys{{{GATEWAY}}}", "0", "1")),
     Case("KillEngaged", *gauge(f"gateway_killed{{{WORKER}}}", "1", "0")),
     Case("RolledBack", guard("rolled back"), guard("watching")),
     Case(

@@ -9,6 +9,7 @@ import pytest
 
 from sandbox.running import RunningSandbox
 from tests.deploy.machine import STARTED, Machine
+from tests.gateway.tokens import ec_key, key_set, public
 from tests.house.sources import REPOSITORY
 
 
@@ -25,7 +26,10 @@ def shadowed(folder: Path) -> Path:
 def machine(tmp_path_factory: pytest.TempPathFactory, sandbox: RunningSandbox) -> Iterator[Machine]:
     """Legacy, v2 and the gateway, started by the commands of docker-compose.yml."""
     folder = tmp_path_factory.mktemp("compose")
-    here = Machine(folder, sandbox, {"GATEWAY_ROUTES": str(shadowed(folder))})
+    keys = folder / "jwks.json"
+    keys.write_text(key_set(public(ec_key())))
+    more = {"GATEWAY_ROUTES": str(shadowed(folder)), "GATEWAY_JWT_JWKS": str(keys)}
+    here = Machine(folder, sandbox, more)
     try:
         for together in STARTED:
             for name in together:

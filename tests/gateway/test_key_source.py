@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.key_source import MAX_BYTES, KeySource, KeysUnreadable, check_source, follow_keys
+from gateway.key_source import MAX_BYTES, KeySource, KeyStanding, KeysUnreadable, check_source, follow_keys
 from tests.gateway.proxy.wire import Backend, read_request
 from tests.gateway.serving import Served, serving
 from tests.gateway.tokens import AUDIENCE, ISSUER, ec_key, key_set, public, token
@@ -61,12 +61,39 @@ async def test_a_start_without_the_server_takes_the_last_good_keys(
         kept = json.loads((tmp_path / "features.json.jwks").read_text())
         (tmp_path / "features.json.jwks").write_text(json.dumps(kept | {"from": here._where}))
         assert await here.first() == ONE
+        assert (here.standing.keys, here.standing.failures) == (1, 1)
         assert await elsewhere.first() == ""  # keys of another issuer are no keys of this one
+        assert (elsewhere.standing.keys, elsewhere.standing.failures) == (0, 1)
         (tmp_path / "features.json.jwks").write_text("nonsense")
         assert await here.first() == ""
     said = capsys.readouterr().err
     assert "answers 503; the last good ones stay" in said
     assert "routes that ask for a token answer 503" in said
+
+
+def test_keys_age_from_the_last_look_that_brought_them_to_all() -> None:
+    now = [100.0]
+    standing = KeyStanding(lambda: now[0])
+    for passed, happens, age in [
+        (5, lambda: None, 5),
+        (5, lambda: standing.in_force(ONE), 10),  # the copy of an earlier day
+        (5, lambda: standing.confirmed(TWO), 0),
+        (5, standing.failed, 5),
+        (5, standing.failed, 10),
+        (5, lambda: standing.confirmed(TWO), 0),
+    ]:
+        now[0] += passed
+        happens()
+        assert standing.age() == age
+    assert (standing.keys, standing.failures) == (1, 2)
+
+
+def test_a_set_without_a_usable_key_counts_as_none() -> None:
+    standing = KeyStanding()
+    standing.confirmed(key_set(public(ec_key("one")), public(ec_key("two"))))
+    assert standing.keys == 2
+    standing.confirmed('{"keys": []}')
+    assert standing.keys == 0
 
 
 class Told:
@@ -95,9 +122,10 @@ async def followed(source: KeySource, told: Told, known: str) -> None:
 async def test_workers_are_told_again_until_all_have_heard(tmp_path: Path) -> None:
     server = Backend(reply=reply(TWO))
     async with server.running():
-        told = Told(lambda keys: len(keys) == 3, refuse=2)
-        await followed(source(server, tmp_path), told, ONE)
+        told, keys = Told(lambda keys: len(keys) == 3, refuse=2), source(server, tmp_path)
+        await followed(keys, told, ONE)
         assert told.keys == [TWO] * 3
+        assert keys.standing.failures == 2
 
 
 async def test_a_server_that_fails_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,9 +136,10 @@ async def test_a_server_that_fails_changes_nothing(tmp_path: Path, capsys: pytes
 
     server = Backend(script=better_at_last)
     async with server.running():
-        told = Told(lambda keys: True)
-        await followed(source(server, tmp_path), told, ONE)
+        told, keys = Told(lambda keys: True), source(server, tmp_path)
+        await followed(keys, told, ONE)
         assert (told.keys, len(server.seen)) == ([TWO], 5)
+        assert keys.standing.failures == 4
         assert capsys.readouterr().err.count("answers 500") == 1
 
 
