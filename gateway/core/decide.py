@@ -158,8 +158,9 @@ def decide(
         return Decision(Backend.LEGACY, Reason.LOCAL_KILL, key, None, None, generation, flag)
     if snapshot is None:
         return Decision(Backend.LEGACY, Reason.NO_FLAGS, key, None, None, None, flag)
-    feature = snapshot.features.get(flag)
-    if feature is None:
+    try:
+        feature = snapshot.features[flag]
+    except KeyError:
         return Decision(Backend.LEGACY, Reason.FLAG_UNKNOWN, key, None, None, generation, flag)
     if key is None or identity.problem is not None:
         bad_id = _BY_PROBLEM[identity.problem or IdProblem.MISSING]

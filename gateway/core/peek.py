@@ -22,6 +22,7 @@ _SHORT_BYTES: Final = 4096
 _OPENINGS: Final = 400
 _FLAT_BYTES: Final = 2 * _OPENINGS
 _MISSING: Final = Identity(None, IdProblem.MISSING)
+_UNSET: Final = msgspec.UNSET
 _MAX_READERS: Final = 64
 _readers: dict[str, Callable[[bytes], Any]] = {}
 
@@ -43,9 +44,16 @@ def peek(prefix: bytes, complete: bool, key: str = "user_id") -> Peeked:
     A `key` inside nested values does not count, and of several the last one in sight wins. What cannot be read is
     UNREADABLE; a key that may still come behind the prefix is BEYOND_PREFIX. Never raises.
     """
-    quick = _quick(prefix, key) if complete else None
-    if quick is not None:
-        return quick
+    # Half of a flat body's bytes open something at most, because the other half closes it.
+    if complete and (len(prefix) <= _FLAT_BYTES or _shallow(prefix)) and prefix.isascii():
+        try:
+            quick = (_readers.get(key) or _reader(key))(prefix)
+        except (msgspec.MsgspecError, RecursionError):
+            pass  # whether the backends make something of it, their own reader says
+        else:
+            value, path = quick.value, quick.path
+            identity = _MISSING if value is _UNSET else Identity.of(value)
+            return Peeked(identity, path if isinstance(path, str) else None)
     found = _whole(prefix) if complete else _partial(prefix)
     if found is None:
         return Peeked(Identity(None, IdProblem.UNREADABLE), None, complete)
@@ -57,20 +65,9 @@ def peek(prefix: bytes, complete: bool, key: str = "user_id") -> Peeked:
     return Peeked(Identity(None, problem), storage_path, complete)
 
 
-def _quick(body: bytes, key: str) -> Peeked | None:
-    """What the quick reader makes of a body that it reads as `json.loads` would; None for any other."""
-    size = len(body)
-    # Half of a flat body's bytes open something at most, because the other half closes it.
-    sure = size <= _FLAT_BYTES or (size <= _SHORT_BYTES and body.count(b"{") + body.count(b"[") <= _OPENINGS)
-    if not sure or not body.isascii():
-        return None
-    try:
-        found = (_readers.get(key) or _reader(key))(body)
-    except (msgspec.MsgspecError, RecursionError):
-        return None
-    value, path = found.value, found.path
-    identity = _MISSING if value is msgspec.UNSET else Identity.of(value)
-    return Peeked(identity, path if isinstance(path, str) else None)
+def _shallow(body: bytes) -> bool:
+    """Whether few enough brackets open in a longer body that is still short."""
+    return len(body) <= _SHORT_BYTES and body.count(b"{") + body.count(b"[") <= _OPENINGS
 
 
 def _reader(key: str) -> Callable[[bytes], Any]:

@@ -51,7 +51,7 @@ class Pinning:
 
     def accepted(self, user: str) -> None:
         """v2 has taken a job of this user: it stays there from now on, in every worker."""
-        if self.held.accept(user, time.monotonic()):
+        if self.held.heard is not None and self.held.accept(user, time.monotonic()):
             self.tell(user)
 
     def poll(self) -> bool:
