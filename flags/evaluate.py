@@ -27,6 +27,9 @@ def settle(feature: CompiledFeature, user_id: str) -> Settled:
         lead_bucket = lead_percentage = None
     else:
         lead_bucket, lead_percentage = bucket(lead.group_id, user_id), lead.percentage
+        if feature.plain:
+            on = lead_bucket <= lead_percentage
+            return on, _ROLLOUT_IN if on else _ROLLOUT_OUT, lead_bucket, lead_percentage
     if not feature.enabled:
         return False, Rule.DISABLED, lead_bucket, lead_percentage
     if feature.uncompiled:

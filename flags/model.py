@@ -1,7 +1,7 @@
 """What flags look like once compiled: thresholds and sets, frozen, swapped in whole. Counterpart: `flags.compile`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import NamedTuple
 
@@ -67,6 +67,12 @@ class CompiledFeature:
     engine: Callable[[str], bool] | None = None
     stage: str | None = None
     pins_suspended: bool = False
+    plain: bool = field(init=False, default=False)
+    """Whether the lead rollout settles the question for everybody: the usual case, and asked on each request."""
+
+    def __post_init__(self) -> None:
+        alone = self.lead is not None and self.strategies == (self.lead,) and not self.lead.constrained
+        object.__setattr__(self, "plain", alone and self.enabled and not self.uncompiled)
 
 
 @dataclass(frozen=True, slots=True)
