@@ -91,8 +91,7 @@ class Report:
 def lost(answers: Iterable[Answer], twins: Iterable[Answer], area: str) -> list[tuple[Answer, Answer]]:
     """A model's answers to questions that were asked again, each with the next answer to the same question.
 
-    Of each question as many answers as the twins have are not lost. Which they are is not known where two imports of
-    one life had the same question: an answer that the next life asked for again is taken to be the lost one.
+    Of each question as many answers as the twins have, the last ones, are not lost.
     """
     wanted = paid(twins, area)
     by_question: dict[str, list[Answer]] = {}
@@ -102,6 +101,5 @@ def lost(answers: Iterable[Answer], twins: Iterable[Answer], area: str) -> list[
     found: list[tuple[Answer, Answer]] = []
     for question, given in by_question.items():
         given.sort(key=lambda one: one.asked)
-        pairs = sorted(pairwise(given), key=lambda pair: pair[0].life == pair[1].life)
-        found += pairs[: max(0, len(given) - max(1, wanted[question]))]
+        found += list(pairwise(given))[: max(0, len(given) - max(1, wanted[question]))]
     return found

@@ -67,13 +67,6 @@ def test_only_answers_that_were_given_again_are_lost() -> None:
     assert lost([replace(answer("b", 1), status=529), answer("b", 2)], twins, "model") == []
 
 
-def test_of_a_question_that_two_imports_asked_the_one_that_a_kill_lost_is_lost() -> None:
-    first, second, again = answer("a", 1, 4), answer("a", 2, 4), answer("a", 3, 5)
-    twins = [answer("a", 30, 9), answer("a", 31, 9)]
-    assert lost([first, second, again], twins, "model") == [(second, again)]
-    assert lost([first, second, replace(again, life=4)], twins, "model") == [(first, second)]
-
-
 def test_a_lost_answer_was_on_its_way_or_had_just_come() -> None:
     report = Report()
     given = [
