@@ -91,7 +91,7 @@ class Report:
 def lost(answers: Iterable[Answer], twins: Iterable[Answer], area: str) -> list[tuple[Answer, Answer]]:
     """A model's answers to questions that were asked again, each with the next answer to the same question.
 
-    Of each question as many answers as the twins have, the last ones, are not lost.
+    Of each question as many answers as the twins have are not lost: the last ones, but none that was never read.
     """
     wanted = paid(twins, area)
     by_question: dict[str, list[Answer]] = {}
@@ -101,5 +101,6 @@ def lost(answers: Iterable[Answer], twins: Iterable[Answer], area: str) -> list[
     found: list[tuple[Answer, Answer]] = []
     for question, given in by_question.items():
         given.sort(key=lambda one: one.asked)
-        found += list(pairwise(given))[: max(0, len(given) - max(1, wanted[question]))]
+        pairs = sorted(pairwise(given), key=lambda pair: pair[0].taken)
+        found += pairs[: max(0, len(given) - max(1, wanted[question]))]
     return found

@@ -67,6 +67,13 @@ def test_only_answers_that_were_given_again_are_lost() -> None:
     assert lost([replace(answer("b", 1), status=529), answer("b", 2)], twins, "model") == []
 
 
+def test_of_equal_questions_the_answer_that_nobody_read_is_the_lost_one() -> None:
+    first, unread, again = answer("v", 1), answer("v", 2, taken=False), answer("v", 3, 2)
+    twins = [answer("v", 30, 3), answer("v", 31, 3)]
+    assert lost([first, unread, again], twins, "model") == [(unread, again)]
+    assert lost([first, replace(unread, taken=True), again], twins, "model") == [(first, replace(unread, taken=True))]
+
+
 def test_a_lost_answer_was_on_its_way_or_had_just_come() -> None:
     report = Report()
     given = [
