@@ -42,7 +42,7 @@ def kills(
 
     with tempfile.TemporaryDirectory(prefix="kill-campaign-") as folder:
         report = campaign(kills, seed, minutes, Path(folder), err)
-    keep("kills" if seed == 1 else f"kills-{seed}", {"seed": seed, "holds": report.holds, **asdict(report)})
+    keep("kills", {"seed": seed, "holds": report.holds, **asdict(report)})
     show(f"{report.kills} kills, seed {seed}: {'all holds' if report.holds else 'BROKEN'}", asdict(report))
     sys.exit(0 if report.holds else 1)
 

@@ -18,7 +18,7 @@ the language model is a small deterministic extractor and no language model.
 """
 REPEAT = """## How to repeat it
 
-    .venv/bin/python -m bench.v2 kills --kills 120     # kill -9, and the twins (about half an hour)
+    .venv/bin/python -m bench.v2 kills --kills 110     # kill -9, and the twins (ten minutes and more)
     .venv/bin/python -m bench.v2 memory                # whole imports of 10, 100 and 1000 MB, and five at once
     .venv/bin/python -m bench.v2 parsing               # parsing and chunking alone
     .venv/bin/python -m bench.v2 rate                  # an import under a rate limit
@@ -32,7 +32,6 @@ more, for another user and undisturbed: its **twin**. A meter stands between the
 every answer, and whether the service had read it before it died: a socket that is closed with something unread in it is
 reset. Another connection looks at the users' chunks fifty times a second. Bills are compared import by import and step
 by step."""
-KILLS_AGAIN = "The same with another seed (`--seed {seed}`): a campaign with a sandbox and users of its own."
 MEMORY = """Exports as large users have them: conversations of a megabyte, of which a few kilobytes are talk and the
 rest is what tools wrote, edits and hidden messages. A new service for each row; three model calls at once. Memory is
 resident memory: the service's own peak is the kernel's (VmHWM), and the highest sum of the processes that read exports
@@ -96,12 +95,12 @@ def kills_table(found: Found) -> Table:
             found["answers_lost_on_the_way"],
         ),
         (
-            "answers that had come and were not yet kept, and the longest time from coming to the kill",
+            "answers that it was reading when it died, and the longest time from coming to the kill",
             f"{found['answers_lost_before_they_were_kept']}, {waited} ms",
         ),
         ("answers of the model lost without a kill", found["answers_lost_without_a_kill"]),
         ("vectors lost in flight", found["vectors_lost_on_the_way"]),
-        ("vectors that had come and were not yet kept", found["vectors_lost_before_they_were_kept"]),
+        ("vectors that it was reading when it died", found["vectors_lost_before_they_were_kept"]),
         ("users whose chunks differ from the twin's", found["users_with_wrong_chunks"]),
         (
             "looks at the database, of which found a user without chunks",
@@ -238,8 +237,6 @@ _PARSING = (
 _RATE = ("status", "concurrency", "per_minute", "answered", "throttled", "least_seconds", "seconds", "ratio", "load")
 SECTIONS: dict[str, tuple[str, str, Callable[[Found], Table]]] = {
     "kills": ("kill -9", KILLS, kills_table),
-    "kills-2": ("kill -9, other moments", KILLS_AGAIN.format(seed=2), kills_table),
-    "kills-3": ("kill -9, a third time", KILLS_AGAIN.format(seed=3), kills_table),
     "memory": ("Whole imports: memory, time, /health", MEMORY, memory_table),
     "parsing": ("Parsing and chunking alone", PARSING, plain_table(_PARSING)),
     "rate": ("Under a rate limit", RATE, pairs_table(_RATE)),
