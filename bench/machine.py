@@ -23,7 +23,8 @@ VERSION = re.compile(r"\d+\.\d+(?:\.\d+)?")
 class Setting:
     """Where and when a run was made. Loads are /proc/loadavg's first figure.
 
-    An interpreter that was built without profile-guided optimisation costs every Python proxy here 10 to 30 %.
+    `optimised_python` is how the interpreter says that it was configured. One that was built without profile-guided
+    optimisation costs every Python proxy here 10 to 30 %; a distribution may have it by another way.
     """
 
     date: str

@@ -60,7 +60,7 @@ def _machine(results: Results, setting: Mapping[str, object]) -> str:
     versions = setting.get("versions")
     known = versions if isinstance(versions, dict) else {}
     named = [f"{peer.title} {known[peer.name]}" for peer in PEERS if peer.name in known and not peer.only_routing]
-    slower = "" if setting["optimised_python"] else " (built without profile-guided optimisation)"
+    slower = "" if setting["optimised_python"] else " (not configured with --enable-optimizations)"
     return (
         f"{setting['date']} · {setting['processors']} processors ({setting['processor']}), {setting['memory_gb']} GB · "
         f"Linux {setting['kernel']} · Python {setting['python']}{slower} · {results.rounds()} rounds of "
