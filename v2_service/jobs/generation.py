@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from datetime import datetime
 
 from v2_service.adapters.arrivals import Arrivals
@@ -38,23 +38,25 @@ async def embed(services: Services, lease: Lease, budget: Budget, told: Callable
     Raises BudgetSpent, EmbeddingsUnavailable, StaleRun, StoreUnavailable, StoreRefused.
     """
     done, after = 0, None
-    arrivals = services.arrivals(lease.run_id, "vectors")
-    # Came when an earlier process was killed, and were not written.
-    found = {row_id: array(DOUBLES, content) for row_id, content in arrivals.found().items()}
-    while page := await services.chunks.unembedded(lease, after, EMBEDDED_AT_ONCE):
-        await budget.check()
-        vectors: dict[str, Sequence[float]] = {row.id: found[row.id] for row in page if row.id in found}
-        missing = [row for row in page if row.id not in vectors]
-        try:
-            await services.embeddings.embed([row.chunk.content for row in missing], kept_in(vectors, missing, arrivals))
-        except EmbeddingsUnavailable:
-            # What came before the failure is paid for: it is kept, and charged.
+    with closing(services.arrivals(lease.run_id, "vectors")) as arrivals:
+        # Came when an earlier process was killed, and were not written.
+        found = {row_id: array(DOUBLES, content) for row_id, content in arrivals.found().items()}
+        while page := await services.chunks.unembedded(lease, after, EMBEDDED_AT_ONCE):
+            await budget.check()
+            vectors: dict[str, Sequence[float]] = {row.id: found[row.id] for row in page if row.id in found}
+            missing = [row for row in page if row.id not in vectors]
+            heard = kept_in(vectors, missing, arrivals)
+            try:
+                await services.embeddings.embed([row.chunk.content for row in missing], heard)
+            except EmbeddingsUnavailable:
+                # What came before the failure is paid for: it is kept, and charged.
+                await write(services, lease, page, vectors)
+                arrivals.clear()
+                raise
             await write(services, lease, page, vectors)
-            raise
-        await write(services, lease, page, vectors)
-        arrivals.clear()
-        done, after = done + len(page), page[-1].id
-        await told(done)
+            arrivals.clear()
+            done, after = done + len(page), page[-1].id
+            await told(done)
     return done
 
 

@@ -50,6 +50,57 @@ def test_every_whole_record_is_found_up_to_the_byte(path: Path) -> None:
         assert path.stat().st_size == whole
 
 
+@pytest.mark.parametrize(
+    "left",
+    [b"\0" * 64, b"\xff" * 64, b"\0\0\0\1" * 16, b"no record at all" * 4],
+    ids=["zeros", "ones", "small lengths", "words"],
+)
+def test_what_a_dead_machine_leaves_in_place_of_a_record_is_cut_away(path: Path, left: bytes) -> None:
+    arrivals = Arrivals(path)
+    arrivals.add("first", b"1" * 10)
+    whole = path.stat().st_size
+    path.write_bytes(path.read_bytes() + left)
+    assert arrivals.found() == {"first": b"1" * 10}
+    assert path.stat().st_size == whole
+
+
+def test_a_record_with_a_single_changed_byte_is_none(path: Path) -> None:
+    arrivals = Arrivals(path)
+    arrivals.add("name", b"content")
+    held = path.read_bytes()
+    for place in range(len(held)):
+        path.write_bytes(held[:place] + bytes([held[place] ^ 1]) + held[place + 1 :])
+        assert arrivals.found() == {}
+
+
+def test_a_file_that_another_worker_clears_at_this_moment_fails_nobody(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrivals = Arrivals(path)
+    arrivals.add("name", b"content")
+    path.write_bytes(path.read_bytes() + b"torn")
+    read = Path.read_bytes
+
+    def cleared(self: Path) -> bytes:
+        held = read(self)
+        self.unlink()
+        return held
+
+    monkeypatch.setattr(Path, "read_bytes", cleared)
+    assert arrivals.found() == {"name": b"content"}
+
+
+def test_nothing_is_written_after_the_end(path: Path) -> None:
+    arrivals = Arrivals(path)
+    arrivals.add("name", b"content")
+    arrivals.close()
+    arrivals.add("late", b"content")
+    assert list(arrivals.found()) == ["name"]
+    arrivals.clear()
+    arrivals.add("later", b"content")
+    assert list(path.parent.iterdir()) == []
+
+
 def test_threads_may_add_at_once(path: Path) -> None:
     arrivals = Arrivals(path)
     threads = [
