@@ -172,8 +172,10 @@ class Jobs:
 
 def _delete_old(folder: Path, seconds: float) -> None:
     for path in folder.glob("*"):
-        if path.stat().st_mtime < time.time() - seconds:
-            path.unlink(missing_ok=True)
+        # Its run may delete it at this moment.
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < time.time() - seconds:
+                path.unlink()
 
 
 @DBOS.workflow(name="v2_import")

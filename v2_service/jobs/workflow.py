@@ -35,7 +35,8 @@ async def execute(services: Services, gate: Gate, run_id: str) -> str:
     """One execution of a run, new or resumed. Returns how it ended; raises when not even a failure could be written."""
     lease = await services.runs.take(run_id)
     if lease is None:
-        # Over: complete (then the web app may not know yet), failed or cancelled.
+        # Over: complete (then the web app may not know yet), failed, cancelled or erased, perhaps while no process ran.
+        await asyncio.to_thread(services.forget_on_disk, run_id)
         await ending.notify(services, run_id)
         return OVER
     session = Session(services, gate, lease)

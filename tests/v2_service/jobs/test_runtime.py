@@ -66,6 +66,20 @@ async def test_a_run_that_is_over_is_left_as_it_is(jobs: Jobs, sandbox: RunningS
     assert (run["status"], run["callback_outcome"]) == ("cancelled", None)
 
 
+async def test_what_a_killed_process_left_of_a_run_that_was_ended_meanwhile_is_deleted(
+    jobs: Jobs, sandbox: RunningSandbox, user: str
+) -> None:
+    run_id = await accepted(jobs, sandbox, user)
+    jobs.services.spooled(run_id).parent.mkdir()
+    jobs.services.spooled(run_id).write_bytes(b"[]")
+    jobs.services.arrivals(run_id, "answers").add("name", b"content")
+    jobs.services.arrivals(run_id, "vectors").add("name", b"content")
+    await jobs.services.runs.stop(run_id, "cancelled", "x")
+    await jobs.submit(run_id)
+    assert await ended(run_id) == "over"
+    assert [list(folder.iterdir()) for folder in jobs.services.folders] == [[], []]
+
+
 async def test_a_run_whose_workflows_all_ended_without_ending_it_is_given_up(
     jobs: Jobs, sandbox: RunningSandbox, user: str
 ) -> None:
@@ -97,6 +111,8 @@ async def test_checkpoints_exports_and_answers_of_the_past_are_deleted(
     past = time.time() - SPOOLED.total_seconds() - 60
     for path in old:
         os.utime(path, (past, past))
+    # As a file that its run deletes while the folder is read.
+    (arrivals / "gone").symlink_to(arrivals / "nothing")
     assert await jobs.clear_away() == 0
     assert [path.exists() for path in old + new] == [False, False, True, True]
     later = jobs.services.now() + timedelta(hours=25)
