@@ -193,12 +193,16 @@ class Rechunker:
         except (V2Error, ProcessingError) as error:
             # What is staged is of use to a later run of the command only if that can do better.
             if not (isinstance(error, BudgetSpent) or (isinstance(error, ServiceFailed) and error.transient)):
-                await self._rechunks.end(lease)
+                await self._end(lease)
             return Rechunked(lease.user_id, problem=error.code, sentence=str(error))
         finally:
             path.unlink(missing_ok=True)
-        await self._rechunks.end(lease)
+        await self._end(lease)
         return done
+
+    async def _end(self, lease: Lease) -> None:
+        await asyncio.to_thread(self._services.forget_on_disk, lease.run_id)
+        await self._rechunks.end(lease)
 
     async def _anew(self, lease: Lease, path: Path) -> Rechunked:
         chunks = self._services.chunks

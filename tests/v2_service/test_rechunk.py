@@ -195,6 +195,7 @@ async def test_vectors_that_came_before_a_failure_are_kept_and_charged_once(
     [row] = rows_of_work(sandbox, user)
     [cost] = sandbox.rows("pipeline_costs", {"run_id": f"eq.{row['id']}"})
     assert (cost["step"], cost["calls"]) == ("embed", 4)
+    assert list(services.folders[1].iterdir()) == []
     sandbox.http.patch(
         "/rest/v1/pipeline_runs", params={"id": f"eq.{row['id']}"}, json={"lease_expires_at": OLD.isoformat()}
     )
@@ -219,6 +220,20 @@ async def test_vectors_that_had_come_before_a_kill_are_not_made_again_and_are_ch
     assert (again.done, again.embedded, counting.texts) == (1, again.after, again.after - 4)
     [cost] = sandbox.rows("pipeline_costs", {"run_id": f"eq.{row['id']}"})
     assert cost["calls"] == again.after
+    assert list(services.folders[1].iterdir()) == []
+
+
+async def test_vectors_of_a_user_who_is_given_up_after_a_kill_do_not_stay_on_disk(
+    sandbox: RunningSandbox, services: Services
+) -> None:
+    user = imported(sandbox, export(CONVERSATIONS))
+    await killed(services, user, came=4)
+    [row] = rows_of_work(sandbox, user)
+    sandbox.http.patch(
+        "/rest/v1/pipeline_runs", params={"id": f"eq.{row['id']}"}, json={"lease_expires_at": OLD.isoformat()}
+    )
+    sandbox.upload(f"user-imports/{user}/raw-1.json", b"no json")
+    assert (await done(services, user)).exit_code == EXIT_FAILED
     assert list(services.folders[1].iterdir()) == []
 
 
