@@ -4,9 +4,8 @@ import re
 from time import perf_counter, time
 from typing import TYPE_CHECKING
 
-from gateway.core.decide import UNCOUNTED, Backend, Decision
+from gateway.core.decide import Backend, Decision
 from gateway.core.errors import Fault, GatewayError
-from gateway.observe.access_log import access_line
 from gateway.observe.decided import Decided
 from gateway.observe.meters import EXEMPLARS_FROM
 
@@ -18,26 +17,23 @@ _TRACEPARENT = re.compile(rb"(?i)\r\ntraceparent: *[0-9a-f]{2}-([0-9a-f]{32})-")
 
 def record(exchange: "Exchange", decision: Decision) -> None:
     """Count a finished exchange and write its line."""
-    service, reason = exchange.service, decision.reason
+    service, route, status = exchange.service, exchange.route, exchange.status
+    received, sent = exchange.received, exchange.sent
     seconds = perf_counter() - exchange.started
-    meters = service.meters
-    meters.in_flight -= 1
-    backend = exchange.backend or "none"
-    route = exchange.route.name
-    series = meters.of(route, backend)
-    series.received += exchange.received
-    series.sent += exchange.sent
-    if reason not in UNCOUNTED:
-        series.record(exchange.status, seconds)
+    service.meters.in_flight -= 1
+    ending = service.endings[exchange.method, route.name, exchange.backend or "none", decision.reason, status]
+    series = ending.series
+    series.received += received
+    series.sent += sent
+    if ending.counted:
+        series.record(status, seconds)
         if seconds >= EXEMPLARS_FROM and (trace := _trace_id(exchange)):
             series.exemplify(seconds, trace, time())
-    if service.decided.enabled and exchange.route.flag is not None:
+    if service.decided.enabled and route.flag is not None:
         _hand_over(exchange, decision, seconds)
     log = service.access_log
     if log.enabled:
-        wall, id_, method, status = service.clock.wall, exchange.request_id, exchange.method, exchange.status
-        received, sent = exchange.received, exchange.sent
-        log.add(access_line(wall, id_, method, route, backend, reason, status, seconds, received, sent))
+        log.add(ending.line % (service.clock.wall, exchange.request_id, seconds * 1e6, received, sent))
 
 
 def _trace_id(exchange: "Exchange") -> str:

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from gateway.core.route_options import http_date
 from gateway.core.routes import RouteTable, parse_routes
 from gateway.observe.access_log import AccessLog
 from gateway.observe.decided import DecidedLog
+from gateway.observe.endings import Endings
 from gateway.observe.meters import Meters
 from gateway.proxy.address import parse_upstream
 from gateway.proxy.config import LIVE, WorkerConfig
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from gateway.proxy.server import ClientConnection
 
 
-_LAST_BYTES = tuple(b"%02x" % last for last in range(256))
+_LAST_BYTES = tuple(b"%02x" % last for last in reversed(range(256)))
 
 
 class Clock:
@@ -48,7 +49,7 @@ class Clock:
     def tick(self) -> None:
         """Set to the present. Called by the sweeper."""
         self.now = time.monotonic()
-        self.wall = f"{time.time():.1f}"
+        self.wall = b"%.1f" % time.time()
         self.date = http_date(datetime.now(UTC)).encode("ascii")
 
 
@@ -67,6 +68,7 @@ class Service:
         "config",
         "decided",
         "draining",
+        "endings",
         "flags",
         "force_key",
         "guards",
@@ -89,6 +91,7 @@ class Service:
         self.access_log = access_log
         self.clock = Clock()
         self.meters = Meters()
+        self.endings = Endings(self.meters)
         self.decided = DecidedLog(enabled=config.evidence)
         self.routes = _routes(config)
         self.name = config.name.encode("ascii")
@@ -116,7 +119,7 @@ class Service:
         # Ids are unguessable per worker, and cheap per request: a random half and a counter, its last byte looked up.
         self._prefix = secrets.token_hex(8).encode("ascii")
         self._counter = secrets.randbits(32)
-        self._ids: Iterator[bytes] = iter(())
+        self._ids: list[bytes] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     def _know(self, v2_key: str) -> None:
@@ -161,11 +164,10 @@ class Service:
 
     def next_id(self) -> bytes:
         """A new request id: 32 lower-case hex digits, also fit to be a trace id (W3C Trace Context section 3.2.2.3)."""
-        for found in self._ids:
-            return found
-        self._counter += 1
-        self._ids = map((b"%b%014x" % (self._prefix, self._counter)).__add__, _LAST_BYTES)
-        return next(self._ids)
+        if not self._ids:
+            self._counter += 1
+            self._ids = list(map((b"%b%014x" % (self._prefix, self._counter)).__add__, _LAST_BYTES))
+        return self._ids.pop()
 
 
 def _routes(config: WorkerConfig) -> RouteTable:

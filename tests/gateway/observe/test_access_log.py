@@ -4,9 +4,9 @@ import json
 import os
 from pathlib import Path
 
-from gateway.observe.access_log import MAX_PENDING, AccessLog, access_line
+from gateway.observe.access_log import MAX_PENDING, AccessLog, line_format
 
-LINE = access_line("1.0", b"id", b"GET", "query", "legacy", "route", 200, 0.0012341, 1, 2)
+LINE = line_format(b"GET", "query", "legacy", "route", 200) % (b"1.0", b"id", 1234.1, 1, 2)
 
 
 def test_a_line_is_json() -> None:
@@ -21,7 +21,7 @@ def test_lines_reach_the_descriptor_in_order() -> None:
     log = AccessLog(writer)
     log.start()
     for number in range(100):
-        log.add(f"{number}\n")
+        log.add(b"%d\n" % number)
         log.flush()
     log.close()
     os.close(writer)
@@ -33,7 +33,7 @@ def test_a_reader_that_does_not_read_costs_lines_not_time() -> None:
     log = AccessLog(None)
     log.enabled = True
     for _ in range(MAX_PENDING + 5):
-        log.add("x\n")
+        log.add(b"x\n")
     assert log.dropped == 5
 
 
@@ -43,7 +43,7 @@ def test_a_log_can_be_switched_while_it_runs(tmp_path: Path) -> None:
         log.start()
         assert not log.enabled
         log.switch(on=True)
-        log.add("one\n")
+        log.add(b"one\n")
         log.switch(on=False)
         assert not log.enabled
         log.close()
