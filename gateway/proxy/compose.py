@@ -13,26 +13,19 @@ if TYPE_CHECKING:
 
 _BY_LENGTH, _BY_CHUNKS = Framing.LENGTH, Framing.CHUNKED
 _LEGACY, _V2 = Backend.LEGACY, Backend.V2
-_IDS = b"X-Request-Id: %b\r\ntraceparent: 00-%b-%b-00\r\n"
-_IDS_AND_KEY = _IDS + b"Idempotency-Key: %b\r\n"
 
 
-def request_head(exchange: "Exchange") -> bytes:
-    """The head for the backend: request line, the client's lines, and the ids that the client did not give."""
-    request, request_id = exchange.request, exchange.request_id
+def request_head(exchange: "Exchange") -> tuple[bytes, ...]:
+    """The head for the backend, in pieces: request line, the client's lines, and the ids that it did not give."""
+    request, id_ = exchange.request, exchange.request_id
     passage = request.passage
-    keyed = exchange.route.flag is not None and passage.key is None
+    more = exchange.service.v2_lines if exchange.backend is _V2 else b""
+    if exchange.route.flag is not None and passage.key is None:
+        more = b"Idempotency-Key: %b\r\n%b" % (idempotency_key(exchange), more)
     if passage.request_id is not None or passage.traced:
-        own = _missing_ids(exchange)
-        if keyed:
-            own += b"Idempotency-Key: %b\r\n" % idempotency_key(exchange)
-    elif keyed:
-        own = _IDS_AND_KEY % (request_id, request_id, request_id[16:], request_id)
-    else:
-        own = _IDS % (request_id, request_id, request_id[16:])
-    if exchange.backend is _V2:
-        own += exchange.service.v2_lines
-    return b"%b%b%b\r\n" % (request.start, request.lines, own)
+        return request.start, request.lines, _missing_ids(exchange), more, b"\r\n"
+    trace = b"\r\ntraceparent: 00-"
+    return request.start, request.lines, b"X-Request-Id: ", id_, trace, id_, b"-", id_[16:], b"-00\r\n", more, b"\r\n"
 
 
 def idempotency_key(exchange: "Exchange") -> bytes:
@@ -66,13 +59,11 @@ def frames_by_chunks(exchange: "Exchange", facts: ResponseFacts, *, body: bool) 
     return body or facts.framing is _BY_CHUNKS
 
 
-def response_lines(
-    exchange: "Exchange", facts: ResponseFacts, lines: bytes, decision: Decision, *, chunked: bool
+def response_head(
+    exchange: "Exchange", facts: ResponseFacts, lines: bytes, decision: Decision, chunked: bool, first: bytes
 ) -> bytes:
-    """What the gateway adds to a response's own `lines`."""
-    own = b"" if facts.has_request_id else b"X-Request-Id: %b\r\n" % exchange.request_id
-    if not facts.has_date:
-        own += b"Date: %b\r\n" % exchange.service.clock.date
+    """The head for the client: the response's own `lines` and what the gateway adds; behind it the body's `first`."""
+    own = b"" if facts.has_date else b"Date: %b\r\n" % exchange.service.clock.date
     if chunked:
         own += b"Transfer-Encoding: chunked\r\n"
     if exchange.client.closing:
@@ -83,7 +74,9 @@ def response_lines(
         own += _notices(exchange.route, lines)
     if exchange.request.passage.wants_decision:
         own += b"X-Gateway-Decision: %b\r\n" % explanation(exchange.backend, decision)
-    return own
+    if facts.has_request_id:
+        return b"".join((lines, own, b"\r\n", first))
+    return b"".join((lines, b"X-Request-Id: ", exchange.request_id, b"\r\n", own, b"\r\n", first))
 
 
 def _notices(route: Route, lines: bytes) -> bytes:

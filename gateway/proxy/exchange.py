@@ -27,7 +27,7 @@ from gateway.core.problems import problem
 from gateway.core.routes import Handling
 from gateway.proxy.admission import BY_ROUTE, admit
 from gateway.proxy.body import write_chunk
-from gateway.proxy.compose import frames_by_chunks, idempotency_key, request_head, response_lines
+from gateway.proxy.compose import frames_by_chunks, idempotency_key, request_head, response_head
 from gateway.proxy.inquiry import Verdict, inquire
 from gateway.proxy.reception import Received
 from gateway.proxy.record import record, record_error, record_v2_answer
@@ -169,8 +169,8 @@ class Exchange:
         connection.begin(self)
         head = request_head(self)
         if self._pending or self.framing is _BY_CHUNKS:
-            head = b"".join([head, *self._take_pending()])
-        connection.transport.write(head)
+            head = (*head, *self._take_pending())
+        connection.transport.write(b"".join(head))
         if not self.request_done and not connection.write_blocked:
             self.client.release_upload()
 
@@ -229,7 +229,7 @@ class Exchange:
         if self.minor and not (facts.status == 100 and self.route.handling is not _PASS):
             self.client.transport.write(lines + b"\r\n")
 
-    def response_head(self, facts: ResponseFacts, lines: bytes, first: bytes, *, body: bool = True) -> None:
+    def response_head(self, facts: ResponseFacts, lines: bytes, first: bytes, body: bool = True) -> None:
         """Send the head, with the first bytes of a length-delimited body. `body` is False where there can be none."""
         self.responded = True
         self.status = facts.status
@@ -241,9 +241,8 @@ class Exchange:
         self._chunk_reply = chunked and body
         if self.service.draining or not self.request_done or (body and not chunked and not by_length):
             client.closing = True
-        own = response_lines(self, facts, lines, self._decision, chunked=chunked)
         self.sent += len(first)
-        client.transport.write(b"".join((lines, own, b"\r\n", first)))
+        client.transport.write(response_head(self, facts, lines, self._decision, chunked, first))
 
     # 7: the response's body ------------------------------------------------------------------------------------------
 
@@ -264,7 +263,7 @@ class Exchange:
         if self._chunk_reply:
             self.client.transport.write(encode_last_chunk(list(trailers)))
         self._finish()
-        self.client.exchange_over(drain_request=not self.request_done)
+        self.client.exchange_over()
 
     # Tunnels: WebSocket and other Upgrades ---------------------------------------------------------------------------
 
@@ -356,7 +355,7 @@ class Exchange:
         )
         client.transport.write(answer)
         self._finish()
-        client.exchange_over(drain_request=not self.request_done)
+        client.exchange_over()
 
     def _may_have_begun(self) -> bool:
         """Whether a backend may be working on this request although it will never be answered."""

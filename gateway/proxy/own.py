@@ -72,4 +72,4 @@ def _answer(
         )
     )
     service.meters.of("own", "none").record(status, 0.0)
-    client.exchange_over(drain_request=False)
+    client.exchange_over()

@@ -236,13 +236,13 @@ class ClientConnection(asyncio.Protocol):
 
     # 8: between requests, and the end ---------------------------------------------------------------------------------
 
-    def exchange_over(self, *, drain_request: bool) -> None:
-        """The response is written. `drain_request` says that the rest of its request is still coming."""
-        self.exchange = None
+    def exchange_over(self) -> None:
+        """The response is written; the rest of its request may still be coming."""
+        exchange, self.exchange = self.exchange, None
         self._body = None
         if self.held:
             self.release_upload()
-        if drain_request:
+        if exchange is not None and not exchange.request_done:
             self._linger()
         elif self.closing or (self.eof_at and not self._buffer):
             self.close()

@@ -39,8 +39,8 @@ class ComparedExchange(Exchange):
         super().__init__(client, request)
         self._answer: AnswerCopy | None = None
 
-    def response_head(self, facts: ResponseFacts, lines: bytes, first: bytes, *, body: bool = True) -> None:
-        super().response_head(facts, lines, first, body=body)
+    def response_head(self, facts: ResponseFacts, lines: bytes, first: bytes, body: bool = True) -> None:
+        super().response_head(facts, lines, first, body)
         self._answer = self.service.shadows.watch(self, lines)
         if self._answer is not None:
             self.service.shadows.see(self._answer, first)
