@@ -128,6 +128,19 @@ async def test_workers_are_told_again_until_all_have_heard(tmp_path: Path) -> No
         assert keys.standing.failures == 2
 
 
+async def test_keys_that_come_back_are_told_again_if_not_all_workers_kept_them(tmp_path: Path) -> None:
+    async def back_at_once(server: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server.seen.append(await read_request(reader))
+        writer.write(reply(TWO if len(server.seen) == 1 else ONE))
+        await writer.drain()
+
+    server = Backend(script=back_at_once)
+    async with server.running():
+        told = Told(lambda keys: len(keys) == 2, refuse=1)
+        await followed(source(server, tmp_path), told, ONE)
+        assert told.keys == [TWO, ONE]
+
+
 async def test_a_server_that_fails_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async def better_at_last(server: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.seen.append(await read_request(reader))
