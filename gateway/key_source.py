@@ -197,7 +197,7 @@ def _target(url: str) -> tuple[Address, str]:
     tls = parts.scheme == "https"
     if not parts.hostname or not (tls or (parts.scheme == "http" and is_loopback(parts.hostname))):
         raise KeysUnreadable("give a path or https://HOST/PATH (http:// on loopback alone)")
-    if parts.username or parts.fragment or not url.isascii() or not url.isprintable() or " " in url:
+    if parts.username is not None or parts.fragment or not url.isascii() or not url.isprintable() or " " in url:
         raise KeysUnreadable("the URL must have no user, fragment or blank")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Address(parts.hostname, parts.port or (443 if tls else 80), tls=tls), target

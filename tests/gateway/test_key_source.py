@@ -164,7 +164,8 @@ def test_a_file_must_hold_a_usable_key_and_a_url_must_be_safe(tmp_path: Path) ->
     check_source("http://localhost:9999/jwks.json")
     file.write_text('{"keys": []}')
     wrong = [str(file), str(tmp_path / "missing"), "http://project.example/jwks", "ftp://localhost/jwks"]
-    for where in [*wrong, "https://user@project.example/", "https://project.example/#a", "https://project.example/a b"]:
+    wrong += ["https://user@project.example/", "https://:secret@project.example/"]
+    for where in [*wrong, "https://project.example/#a", "https://project.example/a b"]:
         with pytest.raises(KeysUnreadable):
             check_source(where)
 
