@@ -79,7 +79,7 @@ def plain_retirements(file: RetirementFile) -> Plain:
         return {}
 
 
-async def follow_retirements(file: RetirementFile, fleet: Retiring, known: Plain) -> None:
+async def follow_retirements(file: RetirementFile, fleet: Retiring, known: Plain | None) -> None:
     """Tell the workers whenever the file changes; a broken file changes nothing. Never ends by itself."""
     complaint = ""
     while True:
@@ -92,5 +92,6 @@ async def follow_retirements(file: RetirementFile, fleet: Retiring, known: Plain
             complaint = str(error)
             continue
         complaint = ""
-        if found != known and not await fleet.retire(found):
-            known = found
+        if found != known:
+            # If some workers may have these dates and some not, even the old ones have to be told again.
+            known = None if await fleet.retire(found) else found

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.retirement import Retirement, RetirementError
-from gateway.retirements import RetirementFile
+from gateway.retirements import Plain, RetirementFile, follow_retirements
 from tests.gateway.proxy.wire import Backend
 from tests.gateway.serving import Served, serving
 
@@ -58,3 +58,27 @@ async def test_a_running_gateway_announces_what_the_plan_decides(tmp_path: Path)
             assert b"sunset" in await head(gateway)
             flags.path.unlink()
             await until(gateway, b"deprecation", there=False)
+
+
+class Told:
+    """A fleet of which one worker does not hear the first time."""
+
+    def __init__(self) -> None:
+        self.heard: list[Plain] = []
+        self.first, self.second = asyncio.Event(), asyncio.Event()
+
+    async def retire(self, retirements: Plain) -> list[str]:
+        self.heard.append(retirements)
+        (self.second if self.first.is_set() else self.first).set()
+        return [] if self.second.is_set() else ["worker 0: no answer"]
+
+
+async def test_dates_that_are_withdrawn_at_once_are_so_for_workers_that_have_heard_them(tmp_path: Path) -> None:
+    file, fleet = RetirementFile(tmp_path / "features.json"), Told()
+    file.announce("f", Retirement(FROM, UNTIL))
+    following = asyncio.create_task(follow_retirements(file, fleet, {}))
+    await asyncio.wait_for(fleet.first.wait(), 20)
+    file.withdraw("f")
+    await asyncio.wait_for(fleet.second.wait(), 20)
+    following.cancel()
+    assert fleet.heard == [{"f": Retirement(FROM, UNTIL).plain()}, {}]
