@@ -26,10 +26,10 @@ def answer_health(client: "ClientConnection", received: Received) -> None:
         _answer(client, received, 503 if draining else 200, content)
 
 
-def answer_last_hop(client: "ClientConnection", received: Received, head: bytes) -> None:
+def answer_last_hop(client: "ClientConnection", received: Received) -> None:
     """RFC 9110 section 7.6.2: Max-Forwards 0 ends here. TRACE answers with the request, less what is secret."""
     if received.method == b"TRACE":
-        _answer(client, received, 200, _without_secrets(head), media_type=b"message/http")
+        _answer(client, received, 200, _without_secrets(received.head), media_type=b"message/http")
     else:
         _answer(client, received, 200, extra=(b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",))
 

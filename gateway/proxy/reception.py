@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 class Received:
     """A checked request head and its route. Not a named tuple, because its fields are read often."""
 
+    head: bytes  # as it came
     method: bytes
     path: bytes  # decoded, for routing
     minor: int
@@ -38,14 +39,13 @@ class Received:
 class Reception:
     """Reads the heads of one connection."""
 
-    __slots__ = ("_last", "_last_head", "_routes", "_service", "hop")
+    __slots__ = ("_last", "_routes", "_service", "hop")
 
     def __init__(self, service: "Service", peer: bytes) -> None:
         self._service = service
         self.hop = Hop(service.name, peer, service.config.trusted_hops)
         self._routes = service.routes
         self._last: Received | None = None  # of the usual kind
-        self._last_head = b""
 
     def check_unfinished(self, head: PartialHead, piece: bytes) -> None:
         """Refuse a head that is too large already or cannot become one; `piece` came last. Raises ClientFault."""
@@ -56,18 +56,18 @@ class Reception:
         if len(head) > config.head_bytes:
             raise HeadTooLarge(f"The head has more than {config.head_bytes} bytes.")
 
+    def known(self, data: bytes) -> Received | None:
+        """The last request, if `data` begins with the very same head and the routes are the same."""
+        last = self._last
+        same = last is not None and data.startswith(last.head) and self._routes is self._service.routes
+        return last if same else None
+
     def read(self, head: bytes) -> Received:
         """A complete head, with its empty line. Raises ClientFault."""
-        last = self._last
-        if last is not None and head == self._last_head and self._routes is self._service.routes:
-            return last
-        found = self._read(head, last)
-        if found is self._last:
-            self._last_head, self._routes = head, self._service.routes
-        return found
-
-    def _read(self, head: bytes, last: Received | None) -> Received:
         service = self._service
+        if self._routes is not service.routes:
+            self._routes, self._last = service.routes, None
+        last = self._last
         if len(head) > service.config.target_bytes:
             self._check_size(head)
         end = head.find(b"\r\n")
@@ -78,19 +78,19 @@ class Reception:
         method, path, route = start
         text = head[end:-2]
         if last is None or last.route.handling is not route.handling:
-            return self._interpret(method, path, 1, line, route, text, usual_block(text, MAX_FIELDS))
+            return self._interpret(head, method, path, 1, line, route, text, usual_block(text, MAX_FIELDS))
         fields, facts, lines = last.fields, last.facts, last.lines
         if text != fields.text:
             block = usual_block(text, MAX_FIELDS)
             if block is None:
-                return self._interpret(method, path, 1, line, route, text, block)
+                return self._interpret(head, method, path, 1, line, route, text, block)
             if block.special != fields.special:
                 length = other_length(block.special, fields.special)
                 if length is None:
-                    return self._interpret(method, path, 1, line, route, text, block)
+                    return self._interpret(head, method, path, 1, line, route, text, block)
                 facts = request_of_length(facts, length)
             fields, lines = block, last.passage.edits.apply(text)
-        self._last = found = Received(method, path, 1, line, route, facts, fields, last.passage, lines)
+        self._last = found = Received(head, method, path, 1, line, route, facts, fields, last.passage, lines)
         return found
 
     def _read_unusual(self, head: bytes) -> Received:
@@ -100,10 +100,11 @@ class Reception:
         route = self._service.routes.match(method, path)
         text = head[end - 2 : -2]
         block = usual_block(text, MAX_FIELDS)
-        return self._interpret(method, path, minor, line, route, text, block, authority, usual=False)
+        return self._interpret(head, method, path, minor, line, route, text, block, authority, usual=False)
 
     def _interpret(
         self,
+        head: bytes,
         method: bytes,
         path: bytes,
         minor: int,
@@ -127,7 +128,7 @@ class Reception:
             peeked=route.handling is not Handling.PASS,
         )
         lines = passage.edits.apply(fields.text)
-        found = Received(method, path, minor, line, route, facts, fields, passage, lines)
+        found = Received(head, method, path, minor, line, route, facts, fields, passage, lines)
         if usual and not facts.expects_continue:
             self._last = found
         return found

@@ -24,7 +24,7 @@ from gateway.core.routes import HEALTH_PATH, Handling
 from gateway.proxy import own
 from gateway.proxy.body import RequestBody
 from gateway.proxy.exchange import Exchange
-from gateway.proxy.reception import Reception
+from gateway.proxy.reception import Received, Reception
 from gateway.proxy.shadowed import kind_of_exchange
 from gateway.proxy.stage import (
     CONTINUE,
@@ -138,9 +138,10 @@ class ClientConnection(asyncio.Protocol):
                 self._part_of_head(partial, data)
                 return
             data, self._partial = whole, None
-        if data.startswith(b"\r\n"):
+        known = self._reception.known(data)
+        if known is None and data.startswith(b"\r\n"):
             data = behind_empty_lines(data)
-        end = data.find(b"\r\n\r\n") + 4
+        end = data.find(b"\r\n\r\n") + 4 if known is None else len(known.head)
         try:
             if end < 4:
                 if data:
@@ -149,7 +150,7 @@ class ClientConnection(asyncio.Protocol):
                     self.close()
             else:
                 self._buffer = data[end:]
-                self._begin(data[:end])
+                self._begin(known or self._reception.read(data[:end]))
         except GatewayError as error:
             self._refuse(error)
 
@@ -165,16 +166,15 @@ class ClientConnection(asyncio.Protocol):
         except GatewayError as error:
             self._refuse(error)
 
-    def _begin(self, head: bytes) -> None:
-        """Check a complete head and start its exchange."""
-        received = self._reception.read(head)
+    def _begin(self, received: Received) -> None:
+        """Start the exchange of a checked head, or answer it here."""
         if received.path == HEALTH_PATH:
             own.answer_health(self, received)
             return
         left = received.passage.max_forwards
         if left is not None and received.method in (b"OPTIONS", b"TRACE"):
             if left == 0:
-                own.answer_last_hop(self, received, head)
+                own.answer_last_hop(self, received)
                 return
             received = own.one_hop_less(received)
         facts, route = received.facts, received.route

@@ -11,7 +11,7 @@ from gateway.core.errors import GatewayError
 from gateway.core.routes import MAX_START_BYTES, MAX_STARTS, RouteTable, parse_routes
 from gateway.proxy.address import parse_upstream
 from gateway.proxy.config import WorkerConfig
-from gateway.proxy.reception import Reception
+from gateway.proxy.reception import Received, Reception
 from gateway.proxy.response_heads import ResponseHeads
 from gateway.proxy.service import Service
 
@@ -68,9 +68,13 @@ def a_service() -> Service:
     return cast(Service, found)
 
 
+def read(reception: Reception, head: bytes) -> Received:
+    return reception.known(head) or reception.read(head)
+
+
 def request(reception: Reception, head: bytes) -> object:
     try:
-        found = reception.read(head)
+        found = read(reception, head)
     except GatewayError as error:
         return type(error), error.detail
     passage = found.passage
@@ -109,9 +113,21 @@ def test_a_new_route_table_holds_for_a_connection_that_repeats_itself() -> None:
     service = a_service()
     kept = Reception(service, b"10.0.0.9")
     head = b"GET /limited/1 HTTP/1.1\r\nHost: a\r\n\r\n"
-    assert [kept.read(head).route.name for _ in range(2)] == ["limited", "limited"]
+    unusual = b"GET http://b.example/a HTTP/1.1\r\nHost: b.example\r\n\r\n"
+    assert [read(kept, one).route.name for one in (head, head)] == ["limited", "limited"]
     service.routes = parse_routes("")
-    assert [kept.read(head).route.name for _ in range(2)] == ["unmatched", "unmatched"]
+    # What is not kept as the last request must not make the one before it look like one of the new table.
+    assert [read(kept, one).route.name for one in (unusual, head, head)] == ["unmatched"] * 3
+
+
+def test_a_repeated_head_is_known_with_whatever_follows_it() -> None:
+    kept = Reception(a_service(), b"10.0.0.9")
+    head = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert kept.known(head) is None
+    found = kept.read(head)
+    assert kept.known(head + b"GET /b HTTP/1.1\r\n") is found
+    assert found.head == head
+    assert kept.known(head[:-1]) is None
 
 
 def test_request_lines_are_remembered_within_bounds() -> None:
