@@ -96,6 +96,7 @@ class Remembering:
             query = {"run_id": f"eq.{self._run_id}", "request_hash": f"eq.{key}", "select": "reply"}
             rows = await self._rest.select("pipeline_replies", query)
             if rows and isinstance(rows[0]["reply"], dict):
+                self._is_kept(key)
                 return reply_from_json(rows[0]["reply"])
         if self._over:
             raise StaleRun("The run was stopped: nothing more is paid for it.")
@@ -108,10 +109,13 @@ class Remembering:
             self._arrivals.add(key, json.dumps(arrived).encode())
             self._unsure[key] = reply
         await self._keep(key, request.step, reply)
-        self._known.add(key)
-        del self._unsure[key]
-        self._clear()
+        self._is_kept(key)
         return reply
+
+    def _is_kept(self, key: str) -> None:
+        self._known.add(key)
+        self._unsure.pop(key, None)
+        self._clear()
 
     async def _keep(self, key: str, step: str, reply: ModelReply) -> None:
         paid = {

@@ -83,6 +83,7 @@ async def test_an_answer_whose_write_failed_is_kept_at_the_next_try_and_charged_
         await remembering.complete(REQUEST)
     reply = await remembering.complete(REQUEST)
     assert (reply.data, model.asked) == ({"asked": 1}, 1)
+    assert taken.arrivals.found() == {}
     assert await remembering.complete(REQUEST) == reply
     assert await Remembering(model, rest, run_id, PRICES, taken.arrivals).recall() == 1
     bill = await taken.services.costs.bill(run_id)
