@@ -15,7 +15,7 @@ from dataclasses import asdict
 
 from v2_service.adapters.arrivals import Arrivals
 from v2_service.adapters.supabase import Rest
-from v2_service.contract import JsonValue, ModelReply, ModelRequest, Models, Outcome, Usage
+from v2_service.contract import JsonObject, JsonValue, ModelReply, ModelRequest, Models, Outcome, Usage
 from v2_service.errors import StaleRun
 from v2_service.prices import Prices
 from v2_service.text import storable_json
@@ -102,10 +102,12 @@ class Remembering:
             raise StaleRun("The run was stopped: nothing more is paid for it.")
         reply = self._unsure.get(key)
         if reply is None:
-            reply = await self._models.complete(request)
+            stored = reply_to_json(await self._models.complete(request))
+            # As a later life will read it: a question that is made of it must be the same then.
+            reply = reply_from_json(stored)
             # The process may be killed before the database has the answer, or the write may fail while it lives: then
             # the next life, or the next try of the step, writes it.
-            arrived = {"step": request.step, "reply": reply_to_json(reply)}
+            arrived = {"step": request.step, "reply": stored}
             self._arrivals.add(key, json.dumps(arrived).encode())
             self._unsure[key] = reply
         await self._keep(key, request.step, reply)
@@ -132,9 +134,11 @@ class Remembering:
             self._arrivals.clear()
 
 
-def reply_to_json(reply: ModelReply) -> JsonValue:
-    """A reply as one JSON object."""
-    return storable_json({**asdict(reply), "outcome": str(reply.outcome)})
+def reply_to_json(reply: ModelReply) -> JsonObject:
+    """A reply as one JSON object, as PostgreSQL can store it."""
+    written = storable_json({**asdict(reply), "outcome": str(reply.outcome)})
+    assert isinstance(written, dict)
+    return written
 
 
 def reply_from_json(value: Mapping[str, JsonValue]) -> ModelReply:

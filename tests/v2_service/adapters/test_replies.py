@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.v2_service.adapters.conftest import Taken
+from v2_service.adapters.models_repairing import Repairing
 from v2_service.adapters.replies import Remembering, reply_from_json, reply_to_json, request_hash
 from v2_service.adapters.supabase import Rest
 from v2_service.contract import JsonObject, JsonValue, ModelReply, ModelRequest, Outcome, Repair, Usage
@@ -112,6 +113,28 @@ async def test_an_answer_that_had_come_when_the_process_was_killed_is_neither_as
     assert taken.arrivals.found() == {}
 
 
+class Unreadable:
+    """A model that answers no JSON at first, with a character that the database does not take."""
+
+    def __init__(self) -> None:
+        self.asked: list[ModelRequest] = []
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        self.asked.append(request)
+        if request.repair is None:
+            return ModelReply(Outcome.INVALID, None, Usage(10, 2, 1), "no JSON", "a\x00b")
+        return ModelReply(Outcome.OK, {"fact": "a\x00b"}, Usage(10, 2, 1))
+
+
+async def test_a_resumed_run_sees_what_the_first_saw_and_repairs_nothing_again(taken: Taken) -> None:
+    rest, run_id, model = taken.services.rest, taken.lease.run_id, Unreadable()
+    first = await Repairing(Remembering(model, rest, run_id, PRICES, taken.arrivals)).complete(REQUEST)
+    later = Remembering(model, rest, run_id, PRICES, taken.arrivals)
+    await later.recall()
+    assert await Repairing(later).complete(REQUEST) == first
+    assert (first.data, len(model.asked)) == ({"fact": "ab"}, 2)
+
+
 async def test_what_lies_on_disk_is_gone_once_the_database_has_it(taken: Taken) -> None:
     remembering = Remembering(Counting(), taken.services.rest, taken.lease.run_id, PRICES, taken.arrivals)
     await asyncio.gather(*(remembering.complete(replace(REQUEST, material=str(number))) for number in range(5)))
@@ -202,6 +225,4 @@ def test_replies_come_back_from_json_as_they_were(outcome: Outcome, data: JsonOb
         else {key.replace("\x00", "").encode("utf-8", "replace").decode(): value for key, value in data.items()}
     )
     reply = ModelReply(outcome, storable, usage, "detail")
-    written = reply_to_json(reply)
-    assert isinstance(written, dict)
-    assert reply_from_json(written) == reply
+    assert reply_from_json(reply_to_json(reply)) == reply
