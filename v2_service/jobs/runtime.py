@@ -125,6 +125,8 @@ class Jobs:
                 await settle_abandoned(self.services)
             except ServiceFailed as error:
                 say("silent runs not looked for", {"code": error.code}, logging.WARNING)
+            except Exception:  # nobody else takes up what a dead worker left
+                logging.getLogger("v2").exception("the watch met a bug")
             await asyncio.sleep(self.services.settings.lease_seconds)
 
     async def forget(self, run_ids: Sequence[str]) -> int:

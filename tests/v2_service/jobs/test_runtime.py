@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator
@@ -95,6 +96,33 @@ async def test_a_run_whose_workflows_all_ended_without_ending_it_is_given_up(
     run = await jobs.services.runs.get(run_id)
     assert run is not None
     assert (run["status"], run["error_message"]) == ("failed", "The import did not finish after several attempts.")
+
+
+async def test_a_fault_while_clearing_away_does_not_end_the_watch(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rounds: list[int] = []
+    again = asyncio.Event()
+
+    async def adopted() -> int:
+        rounds.append(len(rounds))
+        if len(rounds) > 1:
+            again.set()
+            await asyncio.Event().wait()
+        raise OSError("the disk is away")
+
+    monkeypatch.setattr(jobs, "adopt_silent_runs", adopted)
+    brief = jobs.services.settings.model_copy(update={"lease_seconds": 0})
+    jobs.services = replace(jobs.services, settings=brief)
+    watch = asyncio.create_task(jobs.watch())
+    try:
+        await asyncio.wait([watch, waiting := asyncio.create_task(again.wait())], return_when=asyncio.FIRST_COMPLETED)
+        assert not watch.done()
+    finally:
+        watch.cancel()
+        waiting.cancel()
+        await asyncio.gather(watch, waiting, return_exceptions=True)
+    assert caplog.messages == ["the watch met a bug"]
 
 
 async def test_checkpoints_exports_and_answers_of_the_past_are_deleted(
