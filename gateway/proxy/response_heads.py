@@ -1,7 +1,7 @@
 """Response heads of one connection to a backend, read and turned into what goes to the client; counterpart: reception.
 
-Backends repeat themselves, so the last head is kept: the same bytes mean the same, and where only plain lines differ,
-what the special ones mean stays.
+Backends repeat themselves, so the last head of a final answer is kept: the same bytes mean the same, and where only
+plain lines differ, what the special ones mean stays.
 """
 
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class ResponseHeads:
         self._last: ResponseHead | None = None
 
     def known(self, data: bytes) -> ResponseHead | None:
-        """The last head, if `data` begins with the very same."""
+        """The last final head, if `data` begins with the very same."""
         last = self._last
         return last if last is not None and data.startswith(last.head) else None
 
@@ -69,7 +69,9 @@ class ResponseHeads:
             raise
         facts, edits = known
         lines = line.text + edits.apply(block.text)
-        self._last = found = ResponseHead(head, line, block.special, facts, edits, lines)
+        found = ResponseHead(head, line, block.special, facts, edits, lines)
+        if facts.status >= 200:
+            self._last = found
         return found
 
     def _edits(self, facts: ResponseFacts, special: list[FieldLine]) -> Edits:
@@ -85,7 +87,7 @@ def _known(last: ResponseHead, line: StatusLine, block: FieldBlock) -> tuple[Res
         return None
     if block.special != last.special:
         length = other_length(block.special, last.special)
-        if length is None or facts.status < 200 or facts.status == 204:
+        if length is None or facts.status == 204:
             return None
         facts = response_of_length(facts, length)
     return facts, last.edits

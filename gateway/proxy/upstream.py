@@ -121,10 +121,13 @@ class UpstreamConnection(asyncio.Protocol):
                 return
             data, self._partial = whole, None
         known = self._heads.known(data)
-        end = data.find(b"\r\n\r\n") + 4 if known is None else len(known.head)
+        if known is not None:
+            self._final(exchange, known.facts, known.lines, data[len(known.head) :])
+            return
+        end = data.find(b"\r\n\r\n") + 4
         while 4 <= end <= MAX_HEAD:
-            head = known or self._heads.read(data[:end])
-            facts, lines, known = head.facts, head.lines, None
+            head = self._heads.read(data[:end])
+            facts, lines = head.facts, head.lines
             data = data[end:]
             if facts.status >= 200 or facts.status == 101:
                 self._final(exchange, facts, lines, data)

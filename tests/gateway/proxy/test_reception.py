@@ -142,3 +142,12 @@ def test_request_lines_are_remembered_within_bounds() -> None:
     assert routes.start(b"GET /%61 HTTP/1.1") is None
     assert len(routes._starts) <= MAX_STARTS
     assert max(map(len, routes._starts)) <= MAX_START_BYTES
+
+
+def test_only_the_head_of_a_final_answer_is_known_again() -> None:
+    kept = ResponseHeads(a_service().pools[Backend.LEGACY])
+    interim, final = b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"
+    found = kept.read(final)
+    assert kept.read(interim).facts.status == 103
+    assert kept.known(interim) is None
+    assert kept.known(final + b"x") is found
