@@ -54,7 +54,7 @@ class Pair:
     def chunk(self, number: int, tier: str, *, stored: bool) -> None:
         row = {
             "user_id": self.user,
-            "conversation_id": f"c{number}",
+            "conversation_id": f"conversation {number}",
             "title": SECRET,
             "content": f"{SECRET} {number} {tier}",
             "chunk_tier": tier,

@@ -66,7 +66,7 @@ async def test_no_text_leaves_the_database(sandbox: RunningSandbox, source: Supa
     for function, given in arguments:
         answer = json.dumps(await source.call(function, given))
         assert len(answer) > 50
-        assert not any(word in answer for word in (*SECRET.split()[1:3], "c0", 'embedding": "['))
+        assert not any(word in answer for word in (*SECRET.split()[1:3], "conversation 0", 'embedding": "['))
 
 
 async def test_the_same_questions_are_asked_every_time(sandbox: RunningSandbox, source: SupabaseReader) -> None:
