@@ -28,6 +28,8 @@ from flags.stage import read_stage, stage_variants
 
 LOCK_PATIENCE = 2.0
 """Seconds to wait for another writer; a change takes milliseconds."""
+LOCK_INTERVAL = 0.02
+"""Seconds between two tries: waiting for a lock of another process has no time limit of its own."""
 
 ROLLOUT_PARAMETER = {"flexibleRollout": "rollout", "gradualRolloutUserId": "percentage"}
 """Strategies by user id, and the parameter that holds the percentage."""
@@ -128,7 +130,7 @@ class FileStore:
             while not _try_lock(descriptor):
                 if time.monotonic() > deadline:
                     raise StoreFailedError(f"another writer has held {lock.name} for {LOCK_PATIENCE:g} s")
-                time.sleep(0.02)
+                time.sleep(LOCK_INTERVAL)
             yield
         finally:
             os.close(descriptor)

@@ -113,8 +113,9 @@ def _claims(payload: bytes, rules: TokenRules) -> Verified:
 def _moment(claims: dict[str, object], name: str, missing: float | None = None) -> float | None:
     """A NumericDate (RFC 7519 section 2)."""
     value = claims.get(name, missing)
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12 and isfinite(value)
-    return float(value) if usable else None  # type: ignore[arg-type]  # a number, as checked
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if abs(value) < 1e12 and isfinite(value) else None
 
 
 def _refusal(detail: str) -> InvalidToken:

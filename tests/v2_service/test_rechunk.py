@@ -160,6 +160,12 @@ class Counting:
         await self._inner.embed(texts, arrived)
 
 
+def leave_to_anybody(sandbox: RunningSandbox, row: dict[str, Any]) -> None:
+    """The lease of whoever worked on this run is over."""
+    expired = {"lease_expires_at": OLD.isoformat()}
+    sandbox.http.patch("/rest/v1/pipeline_runs", params={"id": f"eq.{row['id']}"}, json=expired)
+
+
 async def killed(services: Services, user: str, came: int = 0) -> None:
     """A run of the command that dies before its first page of vectors, some of which have come, is written."""
     with pytest.raises(ExceptionGroup):
@@ -178,9 +184,7 @@ async def test_after_a_kill_the_old_chunks_are_there_and_the_next_run_goes_on(
     assert len(staged) > CONVERSATIONS
     busy = await done(services, user)
     assert (busy.skipped, busy.exit_code) == ({"busy": 1}, EXIT_AGAIN)
-    sandbox.http.patch(
-        "/rest/v1/pipeline_runs", params={"id": f"eq.{row['id']}"}, json={"lease_expires_at": OLD.isoformat()}
-    )
+    leave_to_anybody(sandbox, row)
     assert (await done(services, user)).done == 1
     assert {chunk["id"] for chunk in live(sandbox, user)} == {chunk["id"] for chunk in staged}
 
@@ -195,10 +199,8 @@ async def test_vectors_that_came_before_a_failure_are_kept_and_charged_once(
     [row] = rows_of_work(sandbox, user)
     [cost] = sandbox.rows("pipeline_costs", {"run_id": f"eq.{row['id']}"})
     assert (cost["step"], cost["calls"]) == ("embed", 4)
-    assert list(services.folders[1].iterdir()) == []
-    sandbox.http.patch(
-        "/rest/v1/pipeline_runs", params={"id": f"eq.{row['id']}"}, json={"lease_expires_at": OLD.isoformat()}
-    )
+    assert list(services.arrivals_folder.iterdir()) == []
+    leave_to_anybody(sandbox, row)
     again = await done(services, user)
     assert (again.done, again.embedded) == (1, again.after - 4)
     [cost] = sandbox.rows("pipeline_costs", {"run_id": f"eq.{row['id']}"})
@@ -212,15 +214,13 @@ async def test_vectors_that_had_come_before_a_kill_are_not_made_again_and_are_ch
     await killed(services, user, came=4)
     [row] = rows_of_work(sandbox, user)
     assert sandbox.rows("pipeline_costs", {"run_id": f"eq.{row['id']}"}) == []
-    sandbox.http.patch(
-        "/rest/v1/pipeline_runs", params={"id": f"eq.{row['id']}"}, json={"lease_expires_at": OLD.isoformat()}
-    )
+    leave_to_anybody(sandbox, row)
     counting = Counting(services)
     again = await done(replace(services, embeddings=counting), user)
     assert (again.done, again.embedded, counting.texts) == (1, again.after, again.after - 4)
     [cost] = sandbox.rows("pipeline_costs", {"run_id": f"eq.{row['id']}"})
     assert cost["calls"] == again.after
-    assert list(services.folders[1].iterdir()) == []
+    assert list(services.arrivals_folder.iterdir()) == []
 
 
 async def test_vectors_of_a_user_who_is_given_up_after_a_kill_do_not_stay_on_disk(
@@ -229,21 +229,17 @@ async def test_vectors_of_a_user_who_is_given_up_after_a_kill_do_not_stay_on_dis
     user = imported(sandbox, export(CONVERSATIONS))
     await killed(services, user, came=4)
     [row] = rows_of_work(sandbox, user)
-    sandbox.http.patch(
-        "/rest/v1/pipeline_runs", params={"id": f"eq.{row['id']}"}, json={"lease_expires_at": OLD.isoformat()}
-    )
+    leave_to_anybody(sandbox, row)
     sandbox.upload(f"user-imports/{user}/raw-1.json", b"no json")
     assert (await done(services, user)).exit_code == EXIT_FAILED
-    assert list(services.folders[1].iterdir()) == []
+    assert list(services.arrivals_folder.iterdir()) == []
 
 
 async def test_an_export_that_changed_since_the_kill_is_begun_anew(sandbox: RunningSandbox, services: Services) -> None:
     user = imported(sandbox, export(CONVERSATIONS))
     await killed(services, user)
     [row] = rows_of_work(sandbox, user)
-    sandbox.http.patch(
-        "/rest/v1/pipeline_runs", params={"id": f"eq.{row['id']}"}, json={"lease_expires_at": OLD.isoformat()}
-    )
+    leave_to_anybody(sandbox, row)
     sandbox.upload(f"user-imports/{user}/raw-1.json", json.dumps([conversation(7)]).encode())
     assert (await done(services, user)).done == 1
     assert {chunk["conversation_id"] for chunk in live(sandbox, user)} == {"conversation-7"}

@@ -157,7 +157,7 @@ class Jobs:
         await self.services.runs.clear_ended(moment)
         await self.shadow_runs.clear_ended(self.services.now() - timedelta(days=self.services.settings.shadow_days))
         ended = await checkpoints.clear_ended(moment)
-        for folder in self.services.folders:
+        for folder in (self.services.exports_folder, self.services.arrivals_folder):
             await asyncio.to_thread(_delete_old, folder, SPOOLED.total_seconds())
         return ended
 

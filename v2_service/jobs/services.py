@@ -64,17 +64,20 @@ class Services:
     now: Callable[[], datetime] = utc_now
 
     @property
-    def folders(self) -> tuple[Path, Path]:
-        """Where this disk holds what runs work with: exports, and answers on their way to the database."""
-        return self.settings.state_dir / "spool", self.settings.state_dir / "arrivals"
+    def exports_folder(self) -> Path:
+        return self.settings.state_dir / "spool"
+
+    @property
+    def arrivals_folder(self) -> Path:
+        return self.settings.state_dir / "arrivals"
 
     def spooled(self, run_id: str) -> Path:
         """Where a run's export lies on disk while it is read."""
-        return self.folders[0] / run_id
+        return self.exports_folder / run_id
 
     def arrivals(self, run_id: str, kind: Literal["answers", "vectors"]) -> Arrivals:
         """What came for a run and is on its way to the database."""
-        return Arrivals(self.folders[1] / f"{run_id}.{kind}")
+        return Arrivals(self.arrivals_folder / f"{run_id}.{kind}")
 
     def forget_on_disk(self, run_id: str) -> None:
         """Delete what this disk holds of a run. Blocks."""

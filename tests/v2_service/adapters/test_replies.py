@@ -138,7 +138,7 @@ async def test_a_resumed_run_sees_what_the_first_saw_and_repairs_nothing_again(t
 async def test_what_lies_on_disk_is_gone_once_the_database_has_it(taken: Taken) -> None:
     remembering = Remembering(Counting(), taken.services.rest, taken.lease.run_id, PRICES, taken.arrivals)
     await asyncio.gather(*(remembering.complete(replace(REQUEST, material=str(number))) for number in range(5)))
-    assert list(taken.services.folders[1].iterdir()) == []
+    assert list(taken.services.arrivals_folder.iterdir()) == []
 
 
 async def test_looking_again_while_answers_are_being_written_charges_none_of_them_twice(taken: Taken) -> None:

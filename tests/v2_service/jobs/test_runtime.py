@@ -78,7 +78,10 @@ async def test_what_a_killed_process_left_of_a_run_that_was_ended_meanwhile_is_d
     await jobs.services.runs.stop(run_id, "cancelled", "x")
     await jobs.submit(run_id)
     assert await ended(run_id) == "over"
-    assert [list(folder.iterdir()) for folder in jobs.services.folders] == [[], []]
+    assert [list(folder.iterdir()) for folder in (jobs.services.exports_folder, jobs.services.arrivals_folder)] == [
+        [],
+        [],
+    ]
 
 
 async def test_a_run_whose_workflows_all_ended_without_ending_it_is_given_up(
@@ -131,7 +134,7 @@ async def test_checkpoints_exports_and_answers_of_the_past_are_deleted(
     run_id = await accepted(jobs, sandbox, user)
     await jobs.submit(run_id)
     await ended(run_id)
-    spools, arrivals = jobs.services.folders
+    spools, arrivals = jobs.services.exports_folder, jobs.services.arrivals_folder
     arrivals.mkdir(exist_ok=True)
     old, new = ([spools / name, arrivals / f"{name}.answers"] for name in ("old", "new"))
     for path in old + new:
