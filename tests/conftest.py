@@ -20,6 +20,13 @@ def sandbox() -> Iterator[RunningSandbox]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def own_sandbox() -> Iterator[RunningSandbox]:
+    """A sandbox for one file, whose tests set faults for everybody or look at everybody's rows (2 s)."""
+    with RunningSandbox() as running:
+        yield running
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:  # Any: xdist's own kind of log
     """Share the tests out as `tests.sharing` says."""

@@ -22,7 +22,6 @@ from sandbox.stack.ports import Ports, choose
 from sandbox.stack.processes import Processes
 from sandbox.stack.services import FLAG, Layout, backends, gateway_service, rollout, script
 from tests.house.sources import REPOSITORY
-from tests.v2_service.dry_runs import nobody_waits
 from tests.v2_service.exports import export
 
 pytestmark = pytest.mark.timeout(300)  # three services start and import, on a machine that may be busy
@@ -69,10 +68,9 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def running(sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    nobody_waits(sandbox)
+def running(own_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("dry")
-    port = httpx.URL(sandbox.url).port
+    port = httpx.URL(own_sandbox.url).port
     assert port is not None
     layout = Layout(replace(choose(Ports(0, 0, 0, 0, 0), print), sandbox=port), folder / "state")
     layout.state.mkdir()
@@ -90,7 +88,7 @@ def running(sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) -
         gateway = gateway_service(layout)
         processes.start(replace(gateway, environment={**gateway.environment, **ours}))
         processes.wait_ready()
-        yield Running(layout, sandbox)
+        yield Running(layout, own_sandbox)
 
 
 def until(holds: Callable[[], bool]) -> None:

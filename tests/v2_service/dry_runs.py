@@ -15,13 +15,6 @@ OVER = {"complete", "degraded", "failed", "cancelled"}
 WIDE = {"V2_SHADOW_AT_ONCE": "2", "V2_SHADOW_RUNS_PER_DAY": "1000", "V2_SHADOW_BUDGET_PER_DAY": "1000"}
 
 
-def nobody_waits(sandbox: RunningSandbox) -> None:
-    """End imports that other tests have left: one that waits keeps dry runs out, and any would be taken up here."""
-    ended = "update public.pipeline_runs set status = 'cancelled' where status in ('accepted', 'running')"
-    with psycopg.connect(sandbox.sql_uri) as connection:
-        connection.execute(ended)
-
-
 def dry_run_key(seed: str) -> str:
     """A key that a dry run may have."""
     return f"shadow-{hashlib.sha256(seed.encode()).hexdigest()}"

@@ -18,7 +18,6 @@ from tests.v2_service.dry_runs import (
     dry_run_key,
     ended,
     fingerprints,
-    nobody_waits,
     shadow_rows,
 )
 from tests.v2_service.exports import export, large_numbers
@@ -33,9 +32,14 @@ from v2_service.shadow import ShadowDesk
 
 
 @pytest.fixture(scope="module")
+def sandbox(own_sandbox: RunningSandbox) -> RunningSandbox:
+    """A database where nobody else imports: whose import waits keeps dry runs out, and a digest is over all rows."""
+    return own_sandbox
+
+
+@pytest.fixture(scope="module")
 def service(sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     """A service whose bounds no test reaches by accident."""
-    nobody_waits(sandbox)
     with RunningService(sandbox, tmp_path_factory.mktemp("v2"), **WIDE) as running:
         yield running
 
@@ -150,7 +154,6 @@ def test_a_key_of_another_users_dry_run_is_refused(service: RunningService, user
 
 
 def test_where_service_keys_are_set_a_dry_run_needs_one(sandbox: RunningSandbox, tmp_path: Path) -> None:
-    nobody_waits(sandbox)
     with RunningService(sandbox, tmp_path, V2_SERVICE_KEYS='{"gateway": "a-key-of-the-gateway"}', **WIDE) as closed:
         assert asked(closed, sandbox.create_user(), export(1)).status_code == 401
         closed.http.headers["authorization"] = "Bearer a-key-of-the-gateway"

@@ -6,7 +6,6 @@ import psycopg
 import pytest
 
 from sandbox.running import RunningSandbox
-from tests.v2_service.dry_runs import nobody_waits
 from tests.v2_service.stubs import chunk
 from v2_service.adapters.chunk_rows import rows_of
 from v2_service.adapters.chunks import Chunks
@@ -29,10 +28,15 @@ async def taken(runs: ShadowRuns, user: str) -> Lease:
     return got
 
 
+@pytest.fixture(scope="module")
+def sandbox(own_sandbox: RunningSandbox) -> RunningSandbox:
+    """A database where nobody else imports: whose import waits keeps dry runs out."""
+    return own_sandbox
+
+
 @pytest.fixture
-def runs(services: Services, sandbox: RunningSandbox) -> ShadowRuns:
+def runs(services: Services) -> ShadowRuns:
     """Runs of the shadow area, with bounds that no test reaches."""
-    nobody_waits(sandbox)
     wide = services.settings.model_copy(update={"shadow_runs_per_day": 100_000, "shadow_at_once": 10_000})
     return ShadowRuns(services.shadow_rest, wide, "2.1", services.runs)
 
