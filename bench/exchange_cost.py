@@ -131,7 +131,6 @@ class Bench:
         )
         self._service = Service(config, loop, AccessLog(os.open(os.devnull, os.O_WRONLY)))
         self._service.flags.poll()
-        self._service.access_log.start()
         transport = cast(asyncio.Transport, PretendedTransport())
         self._clients = [ClientConnection(self._service) for _ in range(AT_ONCE)]
         for client in self._clients:
@@ -160,6 +159,7 @@ class Bench:
         seconds = time.process_time() - began
         if any(client.exchange is not None for client in self._clients):
             raise Unmeasured(f"{kind.title}: an answer was not passed on")
+        self._service.endings.settle()
         self._service.access_log.flush()
         return seconds
 

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
 import socket
 import sys
 import time
@@ -21,6 +22,7 @@ from gateway.core.shadowing import Shadowing
 from gateway.gossip import news_for
 from gateway.listeners import withdrawn
 from gateway.observe.exposition import Exposition
+from gateway.observe.log_relay import LogRelay
 from gateway.observe.totals import Totals
 from gateway.proxy.config import WorkerConfig
 from gateway.proxy.control import MAX_LINE, hears
@@ -32,6 +34,7 @@ KEEP_INTERVAL = 1.0
 MAX_BACKOFF = 10.0
 MAX_LEFT = 64
 """Answers with finished exchanges that came when nobody waited for them: late, or as a worker's last words."""
+STDERR = 2
 WORKER: Final = (sys.executable, "-m", "gateway.proxy.worker")
 
 Snapshot = dict[str, object]
@@ -74,6 +77,7 @@ class Fleet:
         # Looks are counted, not seconds: if the whole machine stood still, no worker is to blame.
         self._max_missed = max(1, round(hang_seconds / (KEEP_INTERVAL + ASK_TIMEOUT)))
         self._slots = [WorkerProcess(number, listener) for number, listener in enumerate(listeners)]
+        self._log = LogRelay(STDERR)
         self._ids = itertools.count(1)
         self._exposition = Exposition(config.build)
         self._left: deque[Snapshot] = deque(maxlen=MAX_LEFT)
@@ -107,6 +111,7 @@ class Fleet:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self._log.close)
         return all(code == 0 for code in codes)
 
     async def reload(self, config: WorkerConfig) -> list[str]:
@@ -223,14 +228,14 @@ class Fleet:
         """Run a worker until it ends; whether it ever was ready."""
         ours, theirs = socket.socketpair()
         slot.told, slot.missed = self.config, 0
-        with theirs:
+        passed = slot.listener.fileno(), theirs.fileno(), self._log.open()
+        try:
             slot.process = await asyncio.create_subprocess_exec(
-                *self._command,
-                str(slot.listener.fileno()),
-                str(theirs.fileno()),
-                stdin=asyncio.subprocess.PIPE,
-                pass_fds=(slot.listener.fileno(), theirs.fileno()),
+                *self._command, *map(str, passed), stdin=asyncio.subprocess.PIPE, pass_fds=passed
             )
+        finally:
+            theirs.close()
+            os.close(passed[2])
         stdin = slot.process.stdin
         if stdin is not None:
             with contextlib.suppress(OSError):

@@ -83,6 +83,8 @@ class ResponseFacts:
     has_date: bool
     has_request_id: bool
     upgrade: bytes | None
+    bodiless: bool  # by its status, whatever the method (RFC 9110 section 6.4.1)
+    plain: bool  # dated and with content of a known length: all that it lacks is the id
 
 
 def valid_host(value: bytes) -> bool:
@@ -239,16 +241,20 @@ def read_response(line: StatusLine, special: Iterable[FieldLine]) -> ResponseFac
     framing, length = _response_framing(
         found.get(_CONTENT_LENGTH_FIELD, []), found.get(_TRANSFER_ENCODING_FIELD, []), line.minor
     )
+    status, dated, named = line.status, _DATE_FIELD in found, _REQUEST_ID_FIELD in found
+    bodiless = status < 200 or status in (204, 304)
     return ResponseFacts(
         line.minor,
-        line.status,
+        status,
         framing,
         length,
         options,
         b"close" not in options and (line.minor == 1 or b"keep-alive" in options),
-        _DATE_FIELD in found,
-        _REQUEST_ID_FIELD in found,
+        dated,
+        named,
         b", ".join(found[_UPGRADE_FIELD]) if _UPGRADE_FIELD in found else None,
+        bodiless,
+        framing is _BY_LENGTH and dated and not named and not bodiless,
     )
 
 
@@ -306,6 +312,8 @@ def response_of_length(facts: ResponseFacts, length: int) -> ResponseFacts:
         facts.has_date,
         facts.has_request_id,
         facts.upgrade,
+        facts.bodiless,
+        facts.plain,
     )
 
 

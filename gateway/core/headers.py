@@ -35,6 +35,7 @@ _REQUEST_ID_FIELD = Kind.REQUEST_ID
 _TRACEPARENT_FIELD = Kind.TRACEPARENT
 _TRACESTATE_FIELD = Kind.TRACESTATE
 _VIA_FIELD = Kind.VIA
+_ASK_FOR_MORE = frozenset((_REQUEST_ID_FIELD, _TRACEPARENT_FIELD, _MAX_FORWARDS_FIELD, _EXPLAIN_FIELD))
 # Kinds that never travel on as they came: the gateway writes its own, or nobody may have them.
 _DROPPED = frozenset(
     (Kind.CONNECTION, Kind.UPGRADE, Kind.TE, Kind.HOP, Kind.TRANSFER_ENCODING, Kind.SPOOFED, Kind.OURS)
@@ -103,7 +104,8 @@ class RequestPassage:
     origin: bytes | None
     max_forwards: int | None
     wants_decision: bool
-    force: bytes | None = None  # X-Gateway-Force, unchecked
+    force: bytes | None  # X-Gateway-Force, unchecked
+    plain: bool  # no more is to be done than the edits and the gateway's own ids
 
 
 def request_passage(
@@ -163,6 +165,7 @@ def request_passage(
         int(left) if left.isdigit() and len(left) < 10 else None,
         _EXPLAIN_FIELD in seen,
         seen.get(_FORCE_FIELD),
+        seen.keys().isdisjoint(_ASK_FOR_MORE),
     )
 
 

@@ -84,6 +84,8 @@ class Route:
     """Whether core.guards has something to say before the body."""
     checks_body: bool = field(init=False, default=False)
     """Whether it has something to say of the body's beginning."""
+    plain: bool = field(init=False, default=False)
+    """Whether its requests go to legacy, and the answers back, with nothing else to be done on the way."""
     notices: tuple[tuple[bytes, bytes], ...] = field(init=False, default=())
     """Lower-case names and lines of the fields that say that legacy's answer is on its way out."""
 
@@ -97,6 +99,8 @@ class Route:
         object.__setattr__(self, "checks_head", self.closed or self.api_key or self.jwt or self.rate_limit > 0)
         object.__setattr__(self, "checks_body", bool(self.guards) or asks_who)
         object.__setattr__(self, "notices", tuple(_notices(self)))
+        asks = self.handling is not Handling.PASS or self.checks_head or self.shadow is not None
+        object.__setattr__(self, "plain", not (asks or self.notices) and self.backend is Backend.LEGACY)
 
     @property
     def protected(self) -> bool:

@@ -1,81 +1,78 @@
-"""One JSON line per exchange, formatted by hand and written by a thread, so that a slow disk or pipe delays nobody.
+"""One JSON line per exchange, formatted by hand and written into a pipe that never lets its writer wait.
 
-Lines hold the route's name, never the path, the query, a header or an id of a user: those may be secret.
+At its other end is gateway.observe.log_relay: a slow disk or terminal delays a thread there, and no request. Lines hold
+the route's name, never the path, the query, a header or an id of a user: those may be secret.
 """
 
 import os
-import threading
-from collections import deque
-from contextlib import suppress
+import select
+import time
 
-MAX_BATCHES = 16
+AT_ONCE = 250
+"""Lines that are written without waiting for the next flush, some 50 KB."""
 MAX_PENDING = 20_000
-"""Lines that may wait for the writer; beyond that they are dropped and counted."""
+"""Lines that may wait for room in the pipe; beyond that they are dropped and counted."""
+LAST_SECONDS = 2.0
 
 
 class AccessLog:
-    """Collects lines; `flush` hands them to the writer thread. `descriptor` None switches it off."""
+    """Collects lines; `flush` writes what the pipe takes. `descriptor` does not block; None switches the log off."""
 
     def __init__(self, descriptor: int | None, *, enabled: bool = True) -> None:
         self.enabled = enabled and descriptor is not None
         self.dropped = 0
+        self.now = _now()
+        """Unix seconds in digits, as of the last `flush`: the time of lines that are made now."""
         self._descriptor = descriptor
         self._lines: list[bytes] = []
-        self._batches: deque[bytes] = deque()
-        self._wake = threading.Event()
-        self._ended = False
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Start the writer; without it `flush` writes by itself."""
-        if self.enabled:
-            self._thread = threading.Thread(target=self._write_for_ever, name="access-log", daemon=True)
-            self._thread.start()
+        self._count = 0  # lines in them
+        self._rest = b""  # what of the last write found no room
 
     def switch(self, *, on: bool) -> None:
-        """Begin or stop to write lines; what was collected is still written."""
-        self._hand_over()
+        """Begin or stop to take lines; what was collected is still written."""
         self.enabled = on and self._descriptor is not None
-        if self._thread is None:
-            self.start()
 
-    def add(self, line: bytes) -> None:
-        """Take one complete line (with its line feed)."""
-        if len(self._lines) < MAX_PENDING:
-            self._lines.append(line)
-        else:
-            self.dropped += 1
+    def add(self, lines: bytes, count: int) -> None:
+        """Take `count` complete lines, with their line feeds, or none of them if there is no room."""
+        if self._count + count > MAX_PENDING:
+            self.dropped += count
+            return
+        self._lines.append(lines)
+        self._count += count
+        if self._count >= AT_ONCE:
+            self._write()
 
     def flush(self) -> None:
-        """Hand over what was collected. Called by the worker's sweeper, a few times a second."""
-        if self._lines and len(self._batches) < MAX_BATCHES:
-            self._hand_over()
-
-    def _hand_over(self) -> None:
-        self._batches.append(b"".join(self._lines))
-        self._lines.clear()
-        self._wake.set()
+        """Write what was collected. Called by the worker's sweeper, a few times a second."""
+        self.now = _now()
+        self._write()
 
     def close(self) -> None:
-        """Write what is left, waiting at most two seconds for the reader of the log."""
-        self._hand_over()
-        self._ended = True
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(2.0)
+        """Write what is left, waiting at most LAST_SECONDS for the reader."""
+        deadline = time.monotonic() + LAST_SECONDS
+        self._write()
+        while self._rest and self._descriptor is not None and (left := deadline - time.monotonic()) > 0:
+            select.select((), (self._descriptor,), (), left)
+            self._write()
 
-    def _write_for_ever(self) -> None:
-        while not (self._ended and not self._batches):
-            self._wake.wait()
-            self._wake.clear()
-            while self._batches:
-                self._write(self._batches.popleft())
+    def _write(self) -> None:
+        if self._descriptor is None:
+            return
+        try:
+            while self._rest or self._lines:
+                if not self._rest:
+                    self._rest = b"".join(self._lines)
+                    self._lines.clear()
+                    self._count = 0
+                self._rest = self._rest[os.write(self._descriptor, self._rest) :]
+        except BlockingIOError:
+            return  # the reader is slow: the next write goes on here
+        except OSError:
+            self._rest = b""  # nobody can be told that the reader is gone except by the log
 
-    def _write(self, data: bytes) -> None:
-        # Nobody can be told that the log's reader is gone except by the log.
-        with suppress(OSError):
-            while data and self._descriptor is not None:
-                data = data[os.write(self._descriptor, data) :]
+
+def _now() -> bytes:
+    return b"%.1f" % time.time()
 
 
 def line_format(method: bytes, route: str, backend: str, reason: str, status: int) -> bytes:

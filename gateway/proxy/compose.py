@@ -13,19 +13,24 @@ if TYPE_CHECKING:
 
 _BY_LENGTH, _BY_CHUNKS = Framing.LENGTH, Framing.CHUNKED
 _LEGACY, _V2 = Backend.LEGACY, Backend.V2
+_TRACE = b"\r\ntraceparent: 00-"
 
 
 def request_head(exchange: "Exchange") -> tuple[bytes, ...]:
     """The head for the backend, in pieces: request line, the client's lines, and the ids that it did not give."""
     request, id_ = exchange.request, exchange.request_id
-    passage = request.passage
+    if request.opening:
+        return request.opening, id_, _TRACE, id_, b"-", id_[16:], b"-00\r\n\r\n"
+    start, lines, passage = request.start, request.lines, request.passage
     more = exchange.service.v2_lines if exchange.backend is _V2 else b""
-    if exchange.route.flag is not None and passage.key is None:
-        more = b"Idempotency-Key: %b\r\n%b" % (idempotency_key(exchange), more)
+    keyed = exchange.route.flag is not None and passage.key is None
     if passage.request_id is not None or passage.traced:
-        return request.start, request.lines, _missing_ids(exchange), more, b"\r\n"
-    trace = b"\r\ntraceparent: 00-"
-    return request.start, request.lines, b"X-Request-Id: ", id_, trace, id_, b"-", id_[16:], b"-00\r\n", more, b"\r\n"
+        key = b"Idempotency-Key: %b\r\n" % idempotency_key(exchange) if keyed else b""
+        return start, lines, _missing_ids(exchange), key, more, b"\r\n"
+    ids = b"X-Request-Id: ", id_, _TRACE, id_, b"-", id_[16:]
+    if keyed:
+        return start, lines, *ids, b"-00\r\nIdempotency-Key: ", id_, b"\r\n", more, b"\r\n"
+    return start, lines, *ids, b"-00\r\n", more, b"\r\n"
 
 
 def idempotency_key(exchange: "Exchange") -> bytes:
@@ -54,7 +59,7 @@ def _missing_ids(exchange: "Exchange") -> bytes:
 
 def frames_by_chunks(exchange: "Exchange", facts: ResponseFacts, *, body: bool) -> bool:
     """Whether the head has to say that the body comes in chunks; a client of HTTP/1.0 gets it until the close."""
-    if facts.framing is _BY_LENGTH or facts.status in (204, 304) or not exchange.minor:
+    if facts.framing is _BY_LENGTH or facts.status in (204, 304) or not exchange.request.minor:
         return False
     return body or facts.framing is _BY_CHUNKS
 
@@ -68,7 +73,7 @@ def response_head(
         own += b"Transfer-Encoding: chunked\r\n"
     if exchange.client.closing:
         own += b"Connection: close\r\n"
-    elif not exchange.minor:
+    elif not exchange.request.minor:
         own += b"Connection: keep-alive\r\n"
     if exchange.route.notices and exchange.backend is _LEGACY:
         own += _notices(exchange.route, lines)

@@ -51,7 +51,6 @@ class Exchange:
         "_chunk_reply",
         "_decision",
         "_ended",
-        "_outcome",
         "_peeking",
         "_pending",
         "_retried",
@@ -61,9 +60,7 @@ class Exchange:
         "backend",
         "client",
         "finished",
-        "framing",
         "method",
-        "minor",
         "owner",
         "received",
         "request",
@@ -92,12 +89,12 @@ class Exchange:
         self.client = client
         self.service = service = client.service
         self.request = request
-        self.method, self.minor = request.method, request.minor
+        self.method = request.method
         self.route = request.route
-        self.framing = request.facts.framing
-        self.request_id = request.passage.request_id or service.next_id()
+        ids = service.ids
+        self.request_id = request.passage.request_id or (ids.pop() if ids else service.next_id())
         self.started = perf_counter()
-        self.address = self.owner = self._outcome = ""  # the client's address, and whom the body must name
+        self.address = self.owner = ""  # the client's address, and whom the body must name
         self.received = self.sent = self.status = 0
         self.request_done = self.responded = self.finished = False
         self._begun = self._peeking = self._retried = self._sent_up = self._chunk_reply = False
@@ -118,7 +115,7 @@ class Exchange:
         self._begun = True
         if self.route.handling is _PASS:
             self._decision = BY_ROUTE[self.route.backend]
-            self._send(self.route.backend)
+            self.send_to(self.route.backend)
         elif self.request_done or self.received > PREFIX_BYTES:
             self._decide()
         else:
@@ -134,11 +131,12 @@ class Exchange:
         except ClientFault as error:
             self.fail(error)
             return
-        self._send(self._decision.backend)
+        self.send_to(self._decision.backend)
 
     # 4: a connection -------------------------------------------------------------------------------------------------
 
-    def _send(self, backend: Backend) -> None:
+    def send_to(self, backend: Backend) -> None:
+        """Send the request to `backend`, over a connection of its pool."""
         self.backend = backend
         if backend is _V2:
             self.service.breaker.begin()
@@ -156,7 +154,7 @@ class Exchange:
         record_error(self, error)
         if self.backend is _V2 and self.route.flag is not None:
             self.service.meters.events.add("fallback", Backend.LEGACY)
-            self._send(Backend.LEGACY)
+            self.send_to(Backend.LEGACY)
         else:
             self.fail(error, counted=True)
 
@@ -168,7 +166,7 @@ class Exchange:
         self._sent_up = True
         connection.begin(self)
         head = request_head(self)
-        if self._pending or self.framing is _BY_CHUNKS:
+        if self._pending or self.request.facts.framing is _BY_CHUNKS:
             head = (*head, *self._take_pending())
         connection.transport.write(b"".join(head))
         if not self.request_done and not connection.write_blocked:
@@ -177,7 +175,7 @@ class Exchange:
     def _take_pending(self) -> list[bytes]:
         """What there is of the body so far, framed for the backend."""
         pieces, self._pending = self._pending, []
-        if self.framing is _BY_CHUNKS:
+        if self.request.facts.framing is _BY_CHUNKS:
             pieces = [encode_chunk(piece) for piece in pieces]
             if self._ended is not None:
                 pieces.append(encode_last_chunk(list(self._ended)))
@@ -190,7 +188,7 @@ class Exchange:
             self.fail(BodyTooLarge(f"This route takes at most {self.route.max_body} bytes.", Where.REQUEST_BODY))
         elif self.upstream is not None:
             transport = self.upstream.transport
-            if self.framing is _BY_CHUNKS:
+            if self.request.facts.framing is _BY_CHUNKS:
                 write_chunk(transport, data)
             else:
                 transport.write(data)
@@ -210,7 +208,7 @@ class Exchange:
         self._ended = trailers
         if self._peeking:
             self._decide()
-        elif self.upstream is not None and self.framing is _BY_CHUNKS:
+        elif self.upstream is not None and self.request.facts.framing is _BY_CHUNKS:
             self.upstream.transport.write(encode_last_chunk(list(trailers)))
 
     def upload_blocked(self) -> None:
@@ -226,7 +224,7 @@ class Exchange:
 
     def interim(self, facts: ResponseFacts, lines: bytes) -> None:
         """Pass on a 1xx (RFC 9110 section 15.2): not to HTTP/1.0, and no 100 that the gateway has already given."""
-        if self.minor and not (facts.status == 100 and self.route.handling is not _PASS):
+        if self.request.minor and not (facts.status == 100 and self.route.handling is not _PASS):
             self.client.transport.write(lines + b"\r\n")
 
     def response_head(self, facts: ResponseFacts, lines: bytes, first: bytes, body: bool = True) -> None:
@@ -234,14 +232,18 @@ class Exchange:
         self.responded = True
         self.status = facts.status
         client = self.client
+        self.sent = len(first)
         if self.backend is _V2:
             record_v2_answer(self, self.status, self._decision.key)
+        if facts.plain and self.request.plain and self.request_done and not self.service.draining:
+            id_ = self.request_id
+            client.transport.write(b"".join((lines, b"X-Request-Id: ", id_, b"\r\n\r\n", first)))
+            return
         by_length = facts.framing is _BY_LENGTH
         chunked = not by_length and frames_by_chunks(self, facts, body=body)
         self._chunk_reply = chunked and body
         if self.service.draining or not self.request_done or (body and not chunked and not by_length):
             client.closing = True
-        self.sent += len(first)
         client.transport.write(response_head(self, facts, lines, self._decision, chunked, first))
 
     # 7: the response's body ------------------------------------------------------------------------------------------
@@ -263,7 +265,7 @@ class Exchange:
         if self._chunk_reply:
             self.client.transport.write(encode_last_chunk(list(trailers)))
         self._finish()
-        self.client.exchange_over()
+        self.client.exchange_over(self.request_done)
 
     # Tunnels: WebSocket and other Upgrades ---------------------------------------------------------------------------
 
@@ -297,7 +299,7 @@ class Exchange:
         """
         connection, self.upstream = self.upstream, None
         again = connection is not None and connection.reused and not answered and not self._retried
-        if again and self.method in _SAFE and self.framing is _NO_BODY and self.backend is not None:
+        if again and self.method in _SAFE and self.request.facts.framing is _NO_BODY and self.backend is not None:
             self._retried = True
             self.service.meters.events.add("retry", self.backend)
             self.service.pools[self.backend].connect(self)
@@ -316,14 +318,13 @@ class Exchange:
         if verdict is Verdict.NEVER and self._whole is not None:
             self._pending, self._sent_up = list(self._whole), False
             self.service.meters.events.add("fallback", Backend.LEGACY)
-            self._send(Backend.LEGACY)
+            self.send_to(Backend.LEGACY)
         else:
-            self._outcome = str(verdict)
-            self.fail(error, counted=True)
+            self.fail(error, counted=True, outcome=str(verdict))
 
-    def fail(self, error: GatewayError, *, counted: bool = False) -> None:
+    def fail(self, error: GatewayError, *, counted: bool = False, outcome: str | None = None) -> None:
         """End with `error`: answer it if nothing was answered yet, else cut the answer short so that nobody takes it
-        for whole."""
+        for whole. `outcome` is what is known of the job."""
         if self.finished:
             return
         if not counted:
@@ -333,7 +334,7 @@ class Exchange:
         client = self.client
         if self.responded:
             self._finish()
-            client.cut_short(abort=not self._chunk_reply and self.minor == 0)
+            client.cut_short(abort=not self._chunk_reply and self.request.minor == 0)
             return
         if unknown:
             self.service.meters.events.add("retry-refused", self.backend or "none")
@@ -349,13 +350,13 @@ class Exchange:
             origin=self.request.passage.origin,
             body=has_body(self.method, error.status),
             close=client.closing,
-            minor=self.minor,
-            outcome=self._outcome or ("unknown" if unknown else None),
+            minor=self.request.minor,
+            outcome=outcome or ("unknown" if unknown else None),
             key=None if self.route.flag is None else idempotency_key(self),
         )
         client.transport.write(answer)
         self._finish()
-        client.exchange_over()
+        client.exchange_over(self.request_done)
 
     def _may_have_begun(self) -> bool:
         """Whether a backend may be working on this request although it will never be answered."""

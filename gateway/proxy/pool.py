@@ -108,8 +108,8 @@ class Pool:
             exchange.attach(connection)
 
     def give_back(self, connection: UpstreamConnection) -> None:
-        """A connection whose exchange is over and that may be used again."""
-        while self._waiting:
+        """A connection whose exchange is over and that may be used again, unless it is closing: then `lost` follows."""
+        while self._waiting and not connection.transport.is_closing():
             exchange = self._waiting.popleft()
             if not exchange.finished:
                 connection.reused = True

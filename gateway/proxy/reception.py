@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.core.errors import HeadTooLarge, TargetTooLong
-from gateway.core.framing import RequestFacts, other_length, receive_request, request_of_length
+from gateway.core.framing import Framing, RequestFacts, other_length, receive_request, request_of_length
 from gateway.core.headers import Hop, RequestPassage, request_passage
 from gateway.core.heads import MAX_FIELDS, parse_request_line
 from gateway.core.lines import FieldBlock, usual_block
-from gateway.core.partial import PartialHead
-from gateway.core.routes import Handling, Route
+from gateway.core.partial import PartialHead, behind_empty_lines
+from gateway.core.routes import HEALTH_PATH, Handling, Route
 from gateway.core.target import parse_target
 
 if TYPE_CHECKING:
     from gateway.proxy.service import Service
+
+_NO_BODY = Framing.NONE
 
 
 @dataclass(slots=True)
@@ -34,21 +36,68 @@ class Received:
     fields: FieldBlock  # as they came
     passage: RequestPassage
     lines: bytes  # CR LF, and the fields as they are sent to the backend
+    plain: bool  # it asks for nothing in its answer but the id
+    opening: bytes  # all before the id, if it has no body and is only to be sent on to legacy; else empty
+
+
+def _received(
+    head: bytes,
+    method: bytes,
+    path: bytes,
+    minor: int,
+    start: bytes,
+    route: Route,
+    facts: RequestFacts,
+    fields: FieldBlock,
+    passage: RequestPassage,
+    lines: bytes,
+) -> Received:
+    """The request, and how little it asks of the gateway."""
+    asks = passage.wants_decision or route.notices or not minor or method == b"HEAD" or not facts.keep_alive
+    plain = not asks
+    forwarded = plain and route.plain and passage.plain and facts.framing is _NO_BODY and path != HEALTH_PATH
+    opening = b"%b%bX-Request-Id: " % (start, lines) if forwarded else b""
+    return Received(head, method, path, minor, start, route, facts, fields, passage, lines, plain, opening)
 
 
 class Reception:
     """Reads the heads of one connection."""
 
-    __slots__ = ("_last", "_routes", "_service", "hop")
+    __slots__ = ("_service", "hop", "last", "rest", "unfinished")
 
     def __init__(self, service: "Service", peer: bytes) -> None:
         self._service = service
         self.hop = Hop(service.name, peer, service.config.trusted_hops)
-        self._routes = service.routes
-        self._last: Received | None = None  # of the usual kind
+        self.rest = b""
+        self.unfinished: PartialHead | None = None
+        self.last: Received | None = None  # of the usual kind; the same bytes mean the same until the routes change
 
-    def check_unfinished(self, head: PartialHead, piece: bytes) -> None:
-        """Refuse a head that is too large already or cannot become one; `piece` came last. Raises ClientFault."""
+    def take(self, data: bytes) -> Received | None:
+        """The next request, once its head is whole; what came behind the head is `rest`. Raises ClientFault."""
+        unfinished = self.unfinished
+        if unfinished is not None:
+            whole = unfinished.add(data)
+            if whole is None:
+                self._check_unfinished(unfinished, data)
+                return None
+            data, self.unfinished = whole, None
+        last = self.last
+        if last is not None and data.startswith(last.head):
+            self.rest = data[len(last.head) :]
+            return last
+        if data.startswith(b"\r\n"):
+            data = behind_empty_lines(data)
+        end = data.find(b"\r\n\r\n") + 4
+        if end >= 4:
+            self.rest = data[end:]
+            return self.read(data[:end])
+        if data:
+            self.unfinished = unfinished = PartialHead(data)
+            self._check_unfinished(unfinished, data)
+        return None
+
+    def _check_unfinished(self, head: PartialHead, piece: bytes) -> None:
+        """Refuse a head that is too large already or cannot become one; `piece` came last."""
         head.check_request(piece)
         config = self._service.config
         if head.first_line_longer_than(config.target_bytes):
@@ -56,18 +105,10 @@ class Reception:
         if len(head) > config.head_bytes:
             raise HeadTooLarge(f"The head has more than {config.head_bytes} bytes.")
 
-    def known(self, data: bytes) -> Received | None:
-        """The last request, if `data` begins with the very same head and the routes are the same."""
-        last = self._last
-        same = last is not None and data.startswith(last.head) and self._routes is self._service.routes
-        return last if same else None
-
     def read(self, head: bytes) -> Received:
         """A complete head, with its empty line. Raises ClientFault."""
         service = self._service
-        if self._routes is not service.routes:
-            self._routes, self._last = service.routes, None
-        last = self._last
+        last = self.last
         if len(head) > service.config.target_bytes:
             self._check_size(head)
         end = head.find(b"\r\n")
@@ -90,7 +131,7 @@ class Reception:
                     return self._interpret(head, method, path, 1, line, route, text, block)
                 facts = request_of_length(facts, length)
             fields, lines = block, last.passage.edits.apply(text)
-        self._last = found = Received(head, method, path, 1, line, route, facts, fields, last.passage, lines)
+        self.last = found = _received(head, method, path, 1, line, route, facts, fields, last.passage, lines)
         return found
 
     def _read_unusual(self, head: bytes) -> Received:
@@ -128,9 +169,9 @@ class Reception:
             peeked=route.handling is not Handling.PASS,
         )
         lines = passage.edits.apply(fields.text)
-        found = Received(head, method, path, minor, line, route, facts, fields, passage, lines)
+        found = _received(head, method, path, minor, line, route, facts, fields, passage, lines)
         if usual and not facts.expects_continue:
-            self._last = found
+            self.last = found
         return found
 
     def _check_size(self, head: bytes) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gateway.core.decide import Backend, Decision
 from gateway.core.errors import Fault, GatewayError
 from gateway.observe.decided import Decided
+from gateway.observe.endings import MAX_WAITING, Ending
 from gateway.observe.meters import EXEMPLARS_FROM
 
 if TYPE_CHECKING:
@@ -16,24 +17,25 @@ _TRACEPARENT = re.compile(rb"(?i)\r\ntraceparent: *[0-9a-f]{2}-([0-9a-f]{32})-")
 
 
 def record(exchange: "Exchange", decision: Decision) -> None:
-    """Count a finished exchange and write its line."""
-    service, route, status = exchange.service, exchange.route, exchange.status
-    received, sent = exchange.received, exchange.sent
+    """Note a finished exchange, which is counted and logged together with others."""
+    service, route = exchange.service, exchange.route
     seconds = perf_counter() - exchange.started
     service.meters.in_flight -= 1
-    ending = service.endings[exchange.method, route.name, exchange.backend or "none", decision.reason, status]
-    series = ending.series
-    series.received += received
-    series.sent += sent
-    if ending.counted:
-        series.record(status, seconds)
-        if seconds >= EXEMPLARS_FROM and (trace := _trace_id(exchange)):
-            series.exemplify(seconds, trace, time())
-    if service.decided.enabled and route.flag is not None:
+    ending = service.endings[exchange.method, route.name, exchange.backend or "none", decision.reason, exchange.status]
+    waiting = ending.waiting
+    waiting.append((exchange.request_id, seconds, exchange.received, exchange.sent))
+    if len(waiting) >= MAX_WAITING:
+        ending.settle()
+    if seconds >= EXEMPLARS_FROM:
+        _exemplify(exchange, ending, seconds)
+    if route.flag is not None and service.decided.enabled:
         _hand_over(exchange, decision, seconds)
-    log = service.access_log
-    if log.enabled:
-        log.add(ending.line % (service.clock.wall, exchange.request_id, seconds * 1e6, received, sent))
+
+
+def _exemplify(exchange: "Exchange", ending: Ending, seconds: float) -> None:
+    """A slow exchange stands for those of its bucket, if its trace can be found."""
+    if ending.counted and (trace := _trace_id(exchange)):
+        ending.series.exemplify(seconds, trace, time())
 
 
 def _trace_id(exchange: "Exchange") -> str:

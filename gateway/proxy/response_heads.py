@@ -41,20 +41,15 @@ class ResponseHead:
 class ResponseHeads:
     """Reads the heads of one connection."""
 
-    __slots__ = ("_last", "_pool")
+    __slots__ = ("_pool", "last")
 
     def __init__(self, pool: "Pool") -> None:
         self._pool = pool
-        self._last: ResponseHead | None = None
-
-    def known(self, data: bytes) -> ResponseHead | None:
-        """The last final head, if `data` begins with the very same."""
-        last = self._last
-        return last if last is not None and data.startswith(last.head) else None
+        self.last: ResponseHead | None = None  # the last final one
 
     def read(self, head: bytes) -> ResponseHead:
         """A complete head, with its empty line. Raises MalformedResponse."""
-        last = self._last
+        last = self.last
         end = head.find(b"\r\n")
         text = head[end:-2]
         try:
@@ -71,7 +66,7 @@ class ResponseHeads:
         lines = line.text + edits.apply(block.text)
         found = ResponseHead(head, line, block.special, facts, edits, lines)
         if facts.status >= 200:
-            self._last = found
+            self.last = found
         return found
 
     def _edits(self, facts: ResponseFacts, special: list[FieldLine]) -> Edits:

@@ -18,7 +18,6 @@ from gateway.core.errors import (
 )
 from gateway.core.framing import Framing, RequestFacts
 from gateway.core.guards import Asked
-from gateway.core.partial import PartialHead, behind_empty_lines
 from gateway.core.problems import problem
 from gateway.core.routes import HEALTH_PATH, Handling
 from gateway.proxy import own
@@ -53,7 +52,6 @@ class ClientConnection(asyncio.Protocol):
         "_body",
         "_buffer",
         "_left",
-        "_partial",
         "_reception",
         "closing",
         "deadline",
@@ -79,7 +77,6 @@ class ClientConnection(asyncio.Protocol):
         self.moved_at = 0.0
         self.probe_at = 0.0  # when to find out next whether a client that ended its side still listens
         self._buffer = b""  # what came behind the request that is being served
-        self._partial: PartialHead | None = None
         self._body: RequestBody | None = None
         self._left = 0  # bytes that may still be thrown away
         self.held = False  # reading is paused
@@ -101,8 +98,12 @@ class ClientConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         stage = self.stage
         try:
-            if (stage is _IDLE or stage is _HEAD) and not self._buffer:
-                self._read_head(data)
+            if stage is _IDLE and not self._buffer:
+                known = self._reception.last
+                if known is not None and data == known.head and known.opening:
+                    self._forward(known)
+                else:
+                    self._read_head(data)
             else:
                 self._receive(data, stage)
         except Exception as defect:  # noqa: BLE001 -- a defect of ours must cost one exchange, not the worker
@@ -113,7 +114,9 @@ class ClientConnection(asyncio.Protocol):
                 self._refuse(error)
 
     def _receive(self, data: bytes, stage: Stage) -> None:
-        if stage is _IDLE or stage is _HEAD:
+        if stage is _HEAD:
+            self._read_head(data)
+        elif stage is _IDLE:
             self._buffer += data  # older bytes wait for _resume; these come behind them
         elif stage is _BODY:
             self.touch()
@@ -131,43 +134,28 @@ class ClientConnection(asyncio.Protocol):
                 self.close()
 
     def _read_head(self, data: bytes) -> None:
-        partial = self._partial
-        if partial is not None:
-            whole = partial.add(data)
-            if whole is None:
-                self._part_of_head(partial, data)
-                return
-            data, self._partial = whole, None
-        known = self._reception.known(data)
-        if known is None and data.startswith(b"\r\n"):
-            data = behind_empty_lines(data)
-        end = data.find(b"\r\n\r\n") + 4 if known is None else len(known.head)
+        reception = self._reception
         try:
-            if end < 4:
-                if data:
-                    self._part_of_head(PartialHead(data), data)
-                elif self.eof_at:
-                    self.close()
-            else:
-                self._buffer = data[end:]
-                self._begin(known or self._reception.read(data[:end]))
-        except GatewayError as error:
-            self._refuse(error)
-
-    def _part_of_head(self, head: PartialHead, piece: bytes) -> None:
-        if self.stage is _IDLE:
-            self.stage = _HEAD
-            self.deadline = self.service.clock.now + self.service.config.head_timeout
-        self._partial = head
-        try:
-            self._reception.check_unfinished(head, piece)
-            if self.eof_at:
-                raise MalformedRequest("The connection ended inside the head.")
+            received = reception.take(data)
+            if received is not None:
+                self._buffer, reception.rest = reception.rest, b""
+                self._begin(received)
+            elif reception.unfinished is not None:
+                if self.stage is _IDLE:
+                    self.stage = _HEAD
+                    self.deadline = self.service.clock.now + self.service.config.head_timeout
+                if self.eof_at:
+                    raise MalformedRequest("The connection ended inside the head.")
+            elif self.eof_at:
+                self.close()
         except GatewayError as error:
             self._refuse(error)
 
     def _begin(self, received: Received) -> None:
         """Start the exchange of a checked head, or answer it here."""
+        if received.opening:
+            self._forward(received)
+            return
         if received.path == HEALTH_PATH:
             own.answer_health(self, received)
             return
@@ -197,6 +185,14 @@ class ClientConnection(asyncio.Protocol):
             exchange.begin()
         else:
             self._start_body(exchange, facts)
+
+    def _forward(self, received: Received) -> None:
+        """Start an exchange that asks nothing of the gateway but to be sent on."""
+        self.stage = _WAITING
+        self.deadline = self.service.clock.now + received.route.first_byte
+        self.exchange = exchange = Exchange(self, received)
+        exchange.request_done = True
+        exchange.send_to(received.route.backend)
 
     def _start_body(self, exchange: Exchange, facts: RequestFacts) -> None:
         route = exchange.route
@@ -234,23 +230,27 @@ class ClientConnection(asyncio.Protocol):
             self._buffer = body.rest
             exchange.request_end(body.trailers)
 
+    def forget_head(self) -> None:
+        """The routes have changed: the next head is read anew, whatever it is."""
+        self._reception.last = None
+
     # 8: between requests, and the end ---------------------------------------------------------------------------------
 
-    def exchange_over(self) -> None:
-        """The response is written; the rest of its request may still be coming."""
-        exchange, self.exchange = self.exchange, None
-        self._body = None
+    def exchange_over(self, complete: bool = True) -> None:
+        """The response is written; if the request is not `complete`, the rest of it may still be coming."""
+        self.exchange = self._body = None
         if self.held:
             self.release_upload()
-        if exchange is not None and not exchange.request_done:
+        if not complete:
             self._linger()
         elif self.closing or (self.eof_at and not self._buffer):
             self.close()
         else:
+            service = self.service
             self.stage = _IDLE
-            self.deadline = self.service.clock.now + self.service.config.keep_alive
+            self.deadline = service.clock.now + service.config.keep_alive
             if self._buffer:
-                self.service.loop.call_soon(self._resume)
+                service.loop.call_soon(self._resume)
 
     def _resume(self) -> None:
         """Read the pipelined request, if the connection is still there to be answered."""
@@ -304,7 +304,7 @@ class ClientConnection(asyncio.Protocol):
             return True  # pipelined requests are still to be answered
         if stage is _WAITING:
             return True  # it may still read: gateway.proxy.sweeper finds out
-        if stage is _HEAD and self._partial is not None:  # else only empty lines have come
+        if stage is _HEAD and self._reception.unfinished is not None:  # else only empty lines have come
             self._refuse(MalformedRequest("The connection ended inside the head."))
             return True
         if stage is _BODY:

@@ -41,7 +41,7 @@ _LAST_BYTES = tuple(b"%02x" % last for last in reversed(range(256)))
 class Clock:
     """Monotonic seconds as of the last sweep: good enough for timeouts, and free to read."""
 
-    __slots__ = ("date", "now", "wall")
+    __slots__ = ("date", "now")
 
     def __init__(self) -> None:
         self.tick()
@@ -49,7 +49,6 @@ class Clock:
     def tick(self) -> None:
         """Set to the present. Called by the sweeper."""
         self.now = time.monotonic()
-        self.wall = b"%.1f" % time.time()
         self.date = http_date(datetime.now(UTC)).encode("ascii")
 
 
@@ -58,7 +57,6 @@ class Service:
 
     __slots__ = (
         "_counter",
-        "_ids",
         "_prefix",
         "_tasks",
         "access_log",
@@ -72,6 +70,7 @@ class Service:
         "flags",
         "force_key",
         "guards",
+        "ids",
         "kill",
         "loop",
         "meters",
@@ -91,7 +90,7 @@ class Service:
         self.access_log = access_log
         self.clock = Clock()
         self.meters = Meters()
-        self.endings = Endings(self.meters)
+        self.endings = Endings(self.meters, access_log)
         self.decided = DecidedLog(enabled=config.evidence)
         self.routes = _routes(config)
         self.name = config.name.encode("ascii")
@@ -119,7 +118,7 @@ class Service:
         # Ids are unguessable per worker, and cheap per request: a random half and a counter, its last byte looked up.
         self._prefix = secrets.token_hex(8).encode("ascii")
         self._counter = secrets.randbits(32)
-        self._ids: list[bytes] = []
+        self.ids: list[bytes] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     def _know(self, v2_key: str) -> None:
@@ -136,9 +135,12 @@ class Service:
         routes = _routes(config)
         verifier = open_verifier(config, routes)
         self.routes = routes
+        for client in self.clients:
+            client.forget_head()
         self.config = replace(self.config, **{name: getattr(config, name) for name in LIVE})
         self.force_key = config.force_key.encode()
         self.guards.keep(config.api_key, verifier, (*self.routes.routes, self.routes.unmatched))
+        self.endings.settle()
         self.access_log.switch(on=config.access_log)
         self._know(config.v2_key)
         self.shadows.trust()
@@ -164,10 +166,10 @@ class Service:
 
     def next_id(self) -> bytes:
         """A new request id: 32 lower-case hex digits, also fit to be a trace id (W3C Trace Context section 3.2.2.3)."""
-        if not self._ids:
+        if not self.ids:
             self._counter += 1
-            self._ids = list(map((b"%b%014x" % (self._prefix, self._counter)).__add__, _LAST_BYTES))
-        return self._ids.pop()
+            self.ids = list(map((b"%b%014x" % (self._prefix, self._counter)).__add__, _LAST_BYTES))
+        return self.ids.pop()
 
 
 def _routes(config: WorkerConfig) -> RouteTable:

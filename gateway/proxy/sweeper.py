@@ -72,6 +72,7 @@ class Sweeper:
         for pool in service.pools.values():
             pool.sweep(now)
         service.shadows.sweep(self.lag)
+        service.endings.settle()
         service.access_log.flush()
 
 
@@ -85,7 +86,7 @@ def _probe_half_closed(client: ClientConnection, now: float) -> None:
     exchange = client.exchange
     if exchange is None or exchange.tunnel or now < client.probe_at:
         return
-    if exchange.responded or not exchange.minor:
+    if exchange.responded or not exchange.request.minor:
         if now - max(client.eof_at, client.moved_at) > 2 * HALF_CLOSED_GRACE:
             client.transport.abort()
     else:

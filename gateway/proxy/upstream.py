@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from gateway.core.chunked import ChunkedDecoder
 from gateway.core.errors import GatewayError, MalformedResponse, TruncatedResponse, UpstreamGone, Where
-from gateway.core.framing import Framing, ResponseFacts, has_body
+from gateway.core.framing import Framing, ResponseFacts
 from gateway.core.heads import Field
 from gateway.core.partial import PartialHead
 from gateway.proxy.response_heads import ResponseHeads
@@ -100,7 +100,11 @@ class UpstreamConnection(asyncio.Protocol):
         reading = self.reading
         try:
             if reading is _HEAD:
-                self._read_head(exchange, data)
+                known = self._heads.last
+                if known is not None and data.startswith(known.head) and self._partial is None:
+                    self._final(exchange, known.facts, known.lines, data[len(known.head) :])
+                else:
+                    self._read_head(exchange, data)
             elif reading is _LENGTH:
                 self._read_length(exchange, data)
             elif reading is _CHUNKED:
@@ -120,10 +124,6 @@ class UpstreamConnection(asyncio.Protocol):
                     raise MalformedResponse("The head of the answer is too large.", Where.RESPONSE_HEAD)
                 return
             data, self._partial = whole, None
-        known = self._heads.known(data)
-        if known is not None:
-            self._final(exchange, known.facts, known.lines, data[len(known.head) :])
-            return
         end = data.find(b"\r\n\r\n") + 4
         while 4 <= end <= MAX_HEAD:
             head = self._heads.read(data[:end])
@@ -151,15 +151,8 @@ class UpstreamConnection(asyncio.Protocol):
     def _final(self, exchange: "Exchange", facts: ResponseFacts, lines: bytes, rest: bytes) -> None:
         self._keep = facts.keep_alive
         framing = facts.framing
-        if facts.status == 101:
-            self.reading = _TUNNEL
-            exchange.switch_protocols(facts, lines, rest)
-        elif not has_body(exchange.method, facts.status):
-            # What a body's framing announces here must not come, but if it did, the next client would get it.
-            announced = exchange.method != b"HEAD" and (framing is _BY_CHUNKS or (facts.status == 204 and facts.length))
-            self._keep = self._keep and not rest and not announced
-            exchange.response_head(facts, lines, b"", body=False)
-            self._end(exchange)
+        if facts.bodiless or exchange.method == b"HEAD":
+            self._without_body(exchange, facts, lines, rest)
         elif framing is _BY_LENGTH:
             self._left = left = facts.length - len(rest)
             if left > 0:
@@ -183,6 +176,17 @@ class UpstreamConnection(asyncio.Protocol):
             exchange.response_head(facts, lines, b"")
             if rest:
                 exchange.response_piece(rest)
+
+    def _without_body(self, exchange: "Exchange", facts: ResponseFacts, lines: bytes, rest: bytes) -> None:
+        if facts.status == 101:
+            self.reading = _TUNNEL
+            exchange.switch_protocols(facts, lines, rest)
+            return
+        # What a body's framing announces here must not come, but if it did, the next client would get it.
+        announced = facts.framing is _BY_CHUNKS or (facts.status == 204 and facts.length)
+        self._keep = self._keep and not rest and (exchange.method == b"HEAD" or not announced)
+        exchange.response_head(facts, lines, b"", body=False)
+        self._end(exchange)
 
     def _read_length(self, exchange: "Exchange", data: bytes) -> None:
         self._left -= len(data)
@@ -213,7 +217,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.exchange = None
         self.reading = _NOTHING
         exchange.upstream = None
-        if self._keep and exchange.request_done and not self.transport.is_closing():
+        if self._keep and exchange.request_done:
             if self._paused:
                 self.resume()
             self.pool.give_back(self)

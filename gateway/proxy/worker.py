@@ -1,4 +1,4 @@
-"""One proxy process: `python -m gateway.proxy.worker LISTENER_FD CONTROL_FD`, WorkerConfig as JSON on stdin.
+"""One proxy process: `python -m gateway.proxy.worker LISTENER_FD CONTROL_FD LOG_FD`, WorkerConfig as JSON on stdin.
 
 Started and restarted by gateway.fleet. Imports neither FastAPI nor pydantic nor the metrics library: the data plane
 stays small, and works on when the control plane does not.
@@ -33,11 +33,11 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 class Worker:
     """Wires one Service to its listener, its flags and its control channel."""
 
-    def __init__(self, config: WorkerConfig, listener: socket.socket, control: socket.socket) -> None:
+    def __init__(self, config: WorkerConfig, listener: socket.socket, control: socket.socket, log: int) -> None:
         loop = asyncio.get_running_loop()
         self._listener = listener
         self._control_socket = control
-        self.service = Service(config, loop, AccessLog(sys.stderr.fileno(), enabled=config.access_log))
+        self.service = Service(config, loop, AccessLog(log, enabled=config.access_log))
         self._sweeper = Sweeper(self.service)
         self._stop = asyncio.Event()
         own = {
@@ -56,7 +56,6 @@ class Worker:
         loop = service.loop
         service.flags.poll()
         service.kill.poll()
-        service.access_log.start()
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C reaches the supervisor too, which then drains us
         loop.add_signal_handler(signal.SIGUSR2, self._kill)
@@ -85,6 +84,7 @@ class Worker:
     def snapshot(self) -> dict[str, object]:
         """Counters and state, for the supervisor."""
         service = self.service
+        service.endings.settle()
         usage = resource.getrusage(resource.RUSAGE_SELF)
         flags = service.flags
         max_lag, self._sweeper.max_lag = self._sweeper.max_lag, 0.0
@@ -151,8 +151,8 @@ def _resident_bytes() -> int:
         return int(file.read().split()[1]) * PAGE
 
 
-async def _serve(config: WorkerConfig, listener: socket.socket, control: socket.socket) -> bool:
-    return await Worker(config, listener, control).run()
+async def _serve(config: WorkerConfig, listener: socket.socket, control: socket.socket, log: int) -> bool:
+    return await Worker(config, listener, control, log).run()
 
 
 def main() -> None:
@@ -160,7 +160,7 @@ def main() -> None:
     listener = socket.socket(fileno=int(sys.argv[1]))
     control = socket.socket(fileno=int(sys.argv[2]))
     config = WorkerConfig.from_json(sys.stdin.read())
-    clean = uvloop.run(_serve(config, listener, control))
+    clean = uvloop.run(_serve(config, listener, control, int(sys.argv[3])))
     sys.exit(0 if clean else 1)
 
 

@@ -1,6 +1,7 @@
 """What the route table can ask of any route: ids, keys, limits, guards, and notices of its end."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,25 @@ async def test_a_closed_route_is_not_found_and_no_backend_hears_of_it(tmp_path: 
         assert (await ask(running, "/flagged", b'{"user_id":"u"}')).status == 404
         assert backend.seen == []
         assert running.service.meters.errors.counts == {("none", "route", "client", "closed"): 2}
+
+
+@pytest.mark.parametrize("more", [b"", b"X-Request-Id: abcdefgh\r\n"])
+async def test_a_new_route_table_holds_for_a_connection_that_repeats_itself(tmp_path: Path, more: bytes) -> None:
+    backend = Backend()
+    async with backend.running(), gateway(tmp_path, backend, routes=PLAIN) as running:
+        reader, writer = await running.connect()
+        found = []
+        for closed in ("", "closed = true\n", ""):
+            running.service.reconfigure(replace(running.service.config, routes=PLAIN + closed))
+            for _ in range(3):
+                writer.write(b"GET /plain HTTP/1.1\r\nHost: a\r\n%b\r\n" % more)
+                head = await reader.readuntil(b"\r\n\r\n")
+                (length,) = Answer(0, head, b"", True).values("content-length")
+                await reader.readexactly(int(length))
+                found.append(head[9:12])
+        assert found == [b"200"] * 3 + [b"404"] * 3 + [b"200"] * 3
+        assert len(backend.seen) == 6
+        writer.close()
 
 
 async def test_all_that_the_table_does_not_name_may_be_closed(tmp_path: Path) -> None:

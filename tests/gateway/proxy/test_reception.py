@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import cast
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from gateway.core.routes import MAX_START_BYTES, MAX_STARTS, RouteTable, parse_r
 from gateway.proxy.address import parse_upstream
 from gateway.proxy.config import WorkerConfig
 from gateway.proxy.reception import Received, Reception
-from gateway.proxy.response_heads import ResponseHeads
+from gateway.proxy.response_heads import ResponseHead, ResponseHeads
 from gateway.proxy.service import Service
 
 ROUTES = """
@@ -68,8 +69,15 @@ def a_service() -> Service:
     return cast(Service, found)
 
 
+def known(kept: Reception | ResponseHeads, data: bytes) -> Received | ResponseHead | None:
+    """The last head, if `data` begins with it: what a connection then takes for what it says."""
+    return kept.last if kept.last is not None and data.startswith(kept.last.head) else None
+
+
 def read(reception: Reception, head: bytes) -> Received:
-    return reception.known(head) or reception.read(head)
+    found = known(reception, head) or reception.read(head)
+    assert isinstance(found, Received)
+    return found
 
 
 def request(reception: Reception, head: bytes) -> object:
@@ -79,12 +87,13 @@ def request(reception: Reception, head: bytes) -> object:
         return type(error), error.detail
     passage = found.passage
     said = (passage.request_id, passage.traced, passage.key, passage.max_forwards, passage.wants_decision)
-    return found.method, found.path, found.minor, found.start, found.route.name, found.facts, said, found.lines
+    asks = found.plain, found.opening
+    return found.method, found.path, found.minor, found.start, found.route.name, found.facts, said, found.lines, asks
 
 
 def answer(heads: ResponseHeads, head: bytes) -> object:
     try:
-        found = heads.known(head) or heads.read(head)
+        found = known(heads, head) or heads.read(head)
     except GatewayError as error:
         return type(error), error.detail
     return found.facts, found.lines
@@ -109,25 +118,46 @@ def test_each_answer_is_read_as_if_it_were_the_first(heads: list[bytes]) -> None
         assert answer(kept, head) == answer(ResponseHeads(pool), head)
 
 
-def test_a_new_route_table_holds_for_a_connection_that_repeats_itself() -> None:
+@pytest.mark.parametrize(
+    ("line", "only_forwarded"),
+    [
+        (b"GET /a HTTP/1.1", True),
+        (b"DELETE /a?b HTTP/1.1", True),
+        (b"HEAD /a HTTP/1.1", False),
+        (b"GET /a HTTP/1.0", False),
+        (b"GET /_gateway/health HTTP/1.1", False),
+        (b"GET /a HTTP/1.1\r\nConnection: close", False),
+        (b"GET /a HTTP/1.1\r\nMax-Forwards: 1", False),
+        (b"GET /a HTTP/1.1\r\nX-Request-Id: abcdefgh", False),
+        (b"GET /a HTTP/1.1\r\nX-Gateway-Explain: 1", False),
+        (b"GET /a HTTP/1.1\r\nTraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", False),
+        (b"POST /a HTTP/1.1\r\nContent-Length: 1", False),
+        (b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked", False),
+    ],
+)
+def test_what_asks_for_more_is_not_taken_for_what_is_only_forwarded(line: bytes, only_forwarded: bool) -> None:
+    found = Reception(a_service(), b"10.0.0.9").read(line + b"\r\nHost: a\r\n\r\n")
+    assert bool(found.opening) is only_forwarded
+    if only_forwarded:
+        assert found.opening == found.start + found.lines + b"X-Request-Id: "
+
+
+@pytest.mark.parametrize("more", ["api_key = true", "closed = true", 'backend = "v2"', "sunset = 2027-01-01T00:00:00Z"])
+def test_routes_that_ask_for_more_are_not_only_forwarded(more: str) -> None:
     service = a_service()
-    kept = Reception(service, b"10.0.0.9")
-    head = b"GET /limited/1 HTTP/1.1\r\nHost: a\r\n\r\n"
-    unusual = b"GET http://b.example/a HTTP/1.1\r\nHost: b.example\r\n\r\n"
-    assert [read(kept, one).route.name for one in (head, head)] == ["limited", "limited"]
-    service.routes = parse_routes("")
-    # What is not kept as the last request must not make the one before it look like one of the new table.
-    assert [read(kept, one).route.name for one in (unusual, head, head)] == ["unmatched"] * 3
+    service.routes = parse_routes(f'[[route]]\nname = "a"\npath = "/a"\n{more}\n')
+    found = Reception(service, b"10.0.0.9").read(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert (found.route.name, found.opening) == ("a", b"")
 
 
 def test_a_repeated_head_is_known_with_whatever_follows_it() -> None:
     kept = Reception(a_service(), b"10.0.0.9")
     head = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
-    assert kept.known(head) is None
+    assert known(kept, head) is None
     found = kept.read(head)
-    assert kept.known(head + b"GET /b HTTP/1.1\r\n") is found
+    assert known(kept, head + b"GET /b HTTP/1.1\r\n") is found
     assert found.head == head
-    assert kept.known(head[:-1]) is None
+    assert known(kept, head[:-1]) is None
 
 
 def test_request_lines_are_remembered_within_bounds() -> None:
@@ -149,5 +179,5 @@ def test_only_the_head_of_a_final_answer_is_known_again() -> None:
     interim, final = b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"
     found = kept.read(final)
     assert kept.read(interim).facts.status == 103
-    assert kept.known(interim) is None
-    assert kept.known(final + b"x") is found
+    assert known(kept, interim) is None
+    assert known(kept, final + b"x") is found
