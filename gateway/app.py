@@ -31,6 +31,7 @@ from gateway.config import GatewayConfig
 from gateway.fleet import Fleet
 from gateway.key_source import KeySource, follow_keys
 from gateway.observe.headroom import Headroom
+from gateway.observe.log_relay import LogRelay
 from gateway.ops.access import OpsAccess
 from gateway.ops.comparison import compare
 from gateway.ops.evidence_pages import OFF, EvidencePages
@@ -51,6 +52,9 @@ if TYPE_CHECKING:
     from gateway.observe.observation import Observation
 
 
+STDERR = 2
+
+
 class _OpsServer(uvicorn.Server):
     """uvicorn without its signal handlers: the supervisor decides in which order things stop."""
 
@@ -65,7 +69,11 @@ def _url(address: Address, port: int) -> str:
 
 
 async def serve(
-    config: GatewayConfig, listeners: list[socket.socket], ops_socket: socket.socket, announce: Callable[[str], None]
+    config: GatewayConfig,
+    listeners: list[socket.socket],
+    ops_socket: socket.socket,
+    log: LogRelay,
+    announce: Callable[[str], None],
 ) -> int:
     """Run until SIGTERM or SIGINT; the exit code is 1 if a request had to be cut off. SIGHUP reads settings again.
 
@@ -77,7 +85,7 @@ async def serve(
     keys = KeySource(config.jwt_jwks, flags, config.jwt_jwks_seconds) if config.jwt_jwks else None
     known = await keys.first() if keys else ""
     workers = replace(config.worker, retirements=announced, token_keys=known)
-    fleet = Fleet(workers, listeners, hang_seconds=config.hang_seconds, ready_seconds=config.ready_seconds)
+    fleet = Fleet(workers, listeners, log, hang_seconds=config.hang_seconds, ready_seconds=config.ready_seconds)
     origin = _origin(config)
     job_watch = JobWatch(fleet, _jobs(fleet), max_age=config.worker.pins_max_age)
     watch = FleetWatch(fleet, flags, partial(compare, origin), job_watch)
@@ -219,10 +227,14 @@ def main() -> None:
     ops_socket, *listeners = (socket.socket(fileno=int(number)) for number in sys.argv[2:])
     for one in (ops_socket, *listeners):
         one.set_inheritable(False)
+    log = LogRelay(STDERR)
     try:
-        code = uvloop.run(serve(config, listeners, ops_socket, partial(print, flush=True)))
+        with contextlib.redirect_stderr(log.stream()):
+            code = uvloop.run(serve(config, listeners, ops_socket, log, partial(print, flush=True)))
     except TimeoutError:
         sys.exit("the workers did not start")
+    finally:
+        log.close()
     sys.exit(code)
 
 

@@ -34,7 +34,6 @@ KEEP_INTERVAL = 1.0
 MAX_BACKOFF = 10.0
 MAX_LEFT = 64
 """Answers with finished exchanges that came when nobody waited for them: late, or as a worker's last words."""
-STDERR = 2
 WORKER: Final = (sys.executable, "-m", "gateway.proxy.worker")
 
 Snapshot = dict[str, object]
@@ -66,6 +65,7 @@ class Fleet:
         self,
         config: WorkerConfig,
         listeners: list[socket.socket],
+        log: LogRelay,
         *,
         hang_seconds: float = 10.0,
         ready_seconds: float = 20.0,
@@ -77,7 +77,7 @@ class Fleet:
         # Looks are counted, not seconds: if the whole machine stood still, no worker is to blame.
         self._max_missed = max(1, round(hang_seconds / (KEEP_INTERVAL + ASK_TIMEOUT)))
         self._slots = [WorkerProcess(number, listener) for number, listener in enumerate(listeners)]
-        self._log = LogRelay(STDERR)
+        self._log = log
         self._ids = itertools.count(1)
         self._exposition = Exposition(config.build)
         self._left: deque[Snapshot] = deque(maxlen=MAX_LEFT)
@@ -111,7 +111,6 @@ class Fleet:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.to_thread(self._log.close)
         return all(code == 0 for code in codes)
 
     async def reload(self, config: WorkerConfig) -> list[str]:

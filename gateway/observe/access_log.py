@@ -50,9 +50,12 @@ class AccessLog:
     def close(self) -> None:
         """Write what is left, waiting at most LAST_SECONDS for the reader."""
         deadline = time.monotonic() + LAST_SECONDS
+        room = select.poll()
+        if self._descriptor is not None:
+            room.register(self._descriptor, select.POLLOUT)
         self._write()
-        while self._rest and self._descriptor is not None and (left := deadline - time.monotonic()) > 0:
-            select.select((), (self._descriptor,), (), left)
+        while self._rest and (left := deadline - time.monotonic()) > 0:
+            room.poll(left * 1000)
             self._write()
 
     def _write(self) -> None:

@@ -1,13 +1,18 @@
-"""The supervisor's end of the workers' access logs: whole lines, copied to where the log goes.
+"""All that a gateway writes to standard error: whole lines of the workers' access logs and of the supervisor itself.
 
 Workers could write there themselves, from a thread each. But the kernel serves a process of one thread faster, for it
 need not guard its open files against the other: 3 % of what a small request costs. And lines of two workers could mix.
+The supervisor must not wait for a reader either: it has workers to replace.
+
 The counterpart is gateway.observe.access_log.
 """
 
 import fcntl
+import io
 import os
+import select
 import threading
+import time
 from contextlib import suppress
 
 PIPE_BYTES = 1_048_576
@@ -17,13 +22,32 @@ READ_BYTES = 65_536
 CLOSE_SECONDS = 2.0
 
 
+class _Words(io.TextIOBase):
+    """A text stream into a pipe. What finds no room is lost, and nobody who writes hears of it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            os.write(self._descriptor, text.encode("utf-8", "backslashreplace"))
+        return len(text)
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._descriptor)
+            self._descriptor = -1  # the number may soon be another file's
+        super().close()
+
+
 class LogRelay:
-    """A pipe and a thread for each worker. A thread ends when its worker has, and the lines are copied."""
+    """A pipe and a thread for each writer. A thread ends when its writer has, and the lines are copied."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
+        self._own: list[_Words] = []
 
     def open(self) -> int:
         """Begin to copy what comes from a new pipe. Its writing end, which does not block, is the caller's to close."""
@@ -37,10 +61,19 @@ class LogRelay:
         thread.start()
         return writing
 
+    def stream(self) -> io.TextIOBase:
+        """A text stream for this process's own words, which never waits. It ends with the relay."""
+        words = _Words(self.open())
+        self._own.append(words)
+        return words
+
     def close(self) -> None:
-        """Wait until all is copied, at most CLOSE_SECONDS for each; to be called when the workers have ended."""
+        """Wait until all is copied, at most CLOSE_SECONDS in all; to be called when the workers have ended."""
+        while self._own:
+            self._own.pop().close()
+        deadline = time.monotonic() + CLOSE_SECONDS
         for thread in self._threads:
-            thread.join(CLOSE_SECONDS)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _copy(self, reading: int) -> None:
         buffer, held = bytearray(READ_BYTES), 0  # one for all: new ones of this size are new pages each time
@@ -56,7 +89,13 @@ class LogRelay:
         # A line that a killed worker did not finish is left out: it would be no JSON.
 
     def _write(self, lines: memoryview) -> None:
-        # Nobody can be told that the log's reader is gone except by the log.
-        with suppress(OSError):
+        try:
             while lines:
-                lines = lines[os.write(self._descriptor, lines) :]
+                try:
+                    lines = lines[os.write(self._descriptor, lines) :]
+                except BlockingIOError:  # whoever started us shares standard error, and may have it so
+                    room = select.poll()
+                    room.register(self._descriptor, select.POLLOUT)
+                    room.poll()
+        except OSError:
+            return  # nobody can be told that the log's reader is gone except by the log

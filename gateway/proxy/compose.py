@@ -13,24 +13,25 @@ if TYPE_CHECKING:
 
 _BY_LENGTH, _BY_CHUNKS = Framing.LENGTH, Framing.CHUNKED
 _LEGACY, _V2 = Backend.LEGACY, Backend.V2
+_ID = b"X-Request-Id: "
 _TRACE = b"\r\ntraceparent: 00-"
 
 
 def request_head(exchange: "Exchange") -> tuple[bytes, ...]:
     """The head for the backend, in pieces: request line, the client's lines, and the ids that it did not give."""
     request, id_ = exchange.request, exchange.request_id
-    if request.opening:
-        return request.opening, id_, _TRACE, id_, b"-", id_[16:], b"-00\r\n\r\n"
-    start, lines, passage = request.start, request.lines, request.passage
+    if request.forwarded:
+        return request.lines, _ID, id_, _TRACE, id_, b"-", id_[16:], b"-00\r\n\r\n"
+    lines, passage = request.lines, request.passage
     more = exchange.service.v2_lines if exchange.backend is _V2 else b""
     keyed = exchange.route.flag is not None and passage.key is None
     if passage.request_id is not None or passage.traced:
         key = b"Idempotency-Key: %b\r\n" % idempotency_key(exchange) if keyed else b""
-        return start, lines, _missing_ids(exchange), key, more, b"\r\n"
-    ids = b"X-Request-Id: ", id_, _TRACE, id_, b"-", id_[16:]
+        return lines, _missing_ids(exchange), key, more, b"\r\n"
+    ids = _ID, id_, _TRACE, id_, b"-", id_[16:]
     if keyed:
-        return start, lines, *ids, b"-00\r\nIdempotency-Key: ", id_, b"\r\n", more, b"\r\n"
-    return start, lines, *ids, b"-00\r\n", more, b"\r\n"
+        return lines, *ids, b"-00\r\nIdempotency-Key: ", id_, b"\r\n", more, b"\r\n"
+    return lines, *ids, b"-00\r\n", more, b"\r\n"
 
 
 def idempotency_key(exchange: "Exchange") -> bytes:

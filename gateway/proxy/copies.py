@@ -72,7 +72,7 @@ class Copy:
         request, id_ = self.request, self.request_id
         passage = request.passage
         wanted = (*_KEPT, *_TRACE) if passage.traced else _KEPT
-        kept = [line for line in request.lines.split(b"\r\n") if line.partition(b":")[0].lower() in wanted]
+        kept = [line for line in request.lines.split(b"\r\n")[1:] if line.partition(b":")[0].lower() in wanted]
         lines = [*kept, b"X-Shadow: 1", b"Via: 1.1 %b" % name, b"X-Request-Id: %b" % (passage.request_id or id_)]
         if passage.request_id is None and not passage.traced:
             lines.append(b"traceparent: 00-%b-%b-00" % (id_, id_[16:]))  # as legacy got it (W3C Trace Context)
@@ -81,13 +81,14 @@ class Copy:
                 b"Idempotency-Key: %b" % dry_run_key(self.key),
                 b"Content-Length: %d" % len(self.body),
             ]
-        return b"%b\r\n%b%b\r\n\r\n%b" % (request.start, gateway, b"\r\n".join(lines), self.body)
+        start = request.lines.partition(b"\r\n")[0]
+        return b"%b\r\n%b%b\r\n\r\n%b" % (start, gateway, b"\r\n".join(lines), self.body)
 
     def for_legacy(self) -> bytes:
         """The request as legacy has had it, or would have."""
         request = self.request
         own = b"" if request.passage.request_id else b"X-Request-Id: %b\r\n" % self.request_id
-        return b"%b%bConnection: close\r\n%b\r\n" % (request.start, request.lines, own)
+        return b"%bConnection: close\r\n%b\r\n" % (request.lines, own)
 
 
 def dry_run_key(key: bytes) -> bytes:

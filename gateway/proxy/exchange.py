@@ -287,7 +287,7 @@ class Exchange:
         self.upstream = None
         if not self.finished:
             self._finish()
-            self.client.close()
+            self.client.tunnel_over()
 
     # 8: the end, good or bad -----------------------------------------------------------------------------------------
 
@@ -380,7 +380,7 @@ class Exchange:
         if self.tunnel:
             self._drop_upstream()
             self._finish()
-            self.client.close()
+            self.client.tunnel_over()
         elif reading and not self.responded:
             self.fail(RequestTimeout("The body came too slowly.", Where.REQUEST_BODY))
         else:

@@ -30,14 +30,13 @@ class Received:
     method: bytes
     path: bytes  # decoded, for routing
     minor: int
-    start: bytes  # the request line as it is sent to the backend, without CR LF
     route: Route
     facts: RequestFacts
     fields: FieldBlock  # as they came
     passage: RequestPassage
-    lines: bytes  # CR LF, and the fields as they are sent to the backend
+    lines: bytes  # the request line and the fields as they are sent to the backend
     plain: bool  # it asks for nothing in its answer but the id
-    opening: bytes  # all before the id, if it has no body and is only to be sent on to legacy; else empty
+    forwarded: bool  # and for no more than to be sent to legacy with new ids; it has no body
 
 
 def _received(
@@ -45,7 +44,6 @@ def _received(
     method: bytes,
     path: bytes,
     minor: int,
-    start: bytes,
     route: Route,
     facts: RequestFacts,
     fields: FieldBlock,
@@ -56,8 +54,7 @@ def _received(
     asks = passage.wants_decision or route.notices or not minor or method == b"HEAD" or not facts.keep_alive
     plain = not asks
     forwarded = plain and route.plain and passage.plain and facts.framing is _NO_BODY and path != HEALTH_PATH
-    opening = b"%b%bX-Request-Id: " % (start, lines) if forwarded else b""
-    return Received(head, method, path, minor, start, route, facts, fields, passage, lines, plain, opening)
+    return Received(head, method, path, minor, route, facts, fields, passage, lines, plain, forwarded)
 
 
 class Reception:
@@ -120,7 +117,7 @@ class Reception:
         text = head[end:-2]
         if last is None or last.route.handling is not route.handling:
             return self._interpret(head, method, path, 1, line, route, text, usual_block(text, MAX_FIELDS))
-        fields, facts, lines = last.fields, last.facts, last.lines
+        fields, facts, edits = last.fields, last.facts, last.passage.edits
         if text != fields.text:
             block = usual_block(text, MAX_FIELDS)
             if block is None:
@@ -130,8 +127,9 @@ class Reception:
                 if length is None:
                     return self._interpret(head, method, path, 1, line, route, text, block)
                 facts = request_of_length(facts, length)
-            fields, lines = block, last.passage.edits.apply(text)
-        self.last = found = _received(head, method, path, 1, line, route, facts, fields, last.passage, lines)
+            fields = block
+        lines = line + edits.apply(text)
+        self.last = found = _received(head, method, path, 1, route, facts, fields, last.passage, lines)
         return found
 
     def _read_unusual(self, head: bytes) -> Received:
@@ -168,8 +166,8 @@ class Reception:
             flagged=route.handling is Handling.DECIDE,
             peeked=route.handling is not Handling.PASS,
         )
-        lines = passage.edits.apply(fields.text)
-        found = _received(head, method, path, minor, line, route, facts, fields, passage, lines)
+        lines = line + passage.edits.apply(fields.text)
+        found = _received(head, method, path, minor, route, facts, fields, passage, lines)
         if usual and not facts.expects_continue:
             self.last = found
         return found

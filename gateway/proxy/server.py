@@ -100,7 +100,7 @@ class ClientConnection(asyncio.Protocol):
         try:
             if stage is _IDLE and not self._buffer:
                 known = self._reception.last
-                if known is not None and data == known.head and known.opening:
+                if known is not None and data == known.head and known.forwarded:
                     self._forward(known)
                 else:
                     self._read_head(data)
@@ -153,7 +153,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _begin(self, received: Received) -> None:
         """Start the exchange of a checked head, or answer it here."""
-        if received.opening:
+        if received.forwarded:
             self._forward(received)
             return
         if received.path == HEALTH_PATH:
@@ -284,6 +284,11 @@ class ClientConnection(asyncio.Protocol):
         self.deadline = self.service.clock.now + self.service.config.body_timeout
         self.transport.close()
 
+    def tunnel_over(self) -> None:
+        """Both ends of a tunnel have been dealt with: flush what the client has not read yet, and close."""
+        self.exchange = None
+        self.close()
+
     def cut_short(self, *, abort: bool) -> None:
         """End a response that is not whole. `abort` where a plain close would look like its end."""
         self.exchange = None
@@ -341,11 +346,13 @@ class ClientConnection(asyncio.Protocol):
     def expire(self) -> None:
         """The deadline has passed. Called by the sweeper."""
         stage = self.stage
-        if self.exchange is not None:
+        if stage is _CLOSING:
+            self.transport.abort()
+        elif self.exchange is not None:
             self.exchange.expire(reading=stage is _BODY and not self.held)
         elif stage is _HEAD:
             self._refuse(RequestTimeout("The head came too slowly."))
-        elif stage is _CLOSING or self.transport.get_write_buffer_size():
+        elif self.transport.get_write_buffer_size():
             self.transport.abort()
         else:
             self.close()

@@ -1,6 +1,8 @@
 """Somebody is too slow: each limit has its own answer, and its own reason in the counters."""
 
 import asyncio
+import socket
+import struct
 from pathlib import Path
 
 from tests.gateway.proxy.wire import Backend, answers, gateway, read_request
@@ -114,6 +116,35 @@ async def test_a_slow_answer_within_its_routes_limit_passes(tmp_path: Path) -> N
     async with backend.running(), gateway(tmp_path, backend, routes=routes) as running:
         found = answers(await running.send(b"GET /slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", eof=False))
         assert [answer.status for answer in found] == [200]
+
+
+async def test_a_client_that_does_not_read_the_rest_of_a_tunnel_is_given_up_and_counted_once(tmp_path: Path) -> None:
+    ended = asyncio.Event()
+
+    async def flood(backend: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n")
+        while not ended.is_set():  # by little, so that the gateway goes on reading
+            writer.write(b"x" * 8000)
+            await asyncio.sleep(0.001)
+        reset = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+        writer.transport.abort()
+
+    backend = Backend(script=flood)
+    async with backend.running(), gateway(tmp_path, backend, body_timeout=0.3) as running:
+        service = running.service
+        client = socket.socket()  # never reads
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect((running.host, running.port))
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n")
+        await running.until(lambda: any(one.transport.get_write_buffer_size() for one in service.clients))
+        ended.set()
+        await running.until(lambda: not service.clients)
+        service.endings.settle()
+        assert [one.statuses for one in service.meters.series.values()] == [[0, 1, 0, 0, 0, 0]]
+        assert service.meters.in_flight == 0
+        client.close()
 
 
 async def test_a_client_that_does_not_read_is_given_up(tmp_path: Path) -> None:

@@ -13,11 +13,13 @@ import pytest
 
 from gateway.fleet import WORKER, Fleet
 from gateway.listeners import listen_on
+from gateway.observe.log_relay import LogRelay
 from gateway.proxy.address import Address
 from gateway.proxy.config import WorkerConfig
 from tests.gateway.proxy.wire import Backend, answers, flags_document
 
 LIMIT = 60.0
+STDERR = 2
 ROUTES = (
     '[[route]]\nname = "limited"\npath = "/limited"\nrate_limit = 1\n'
     '[[route]]\nname = "flagged"\nmethods = ["POST"]\npath = "/flagged"\nflag = "f"\nkey = "user_id"\n'
@@ -75,7 +77,7 @@ async def test_a_worker_that_never_becomes_ready_is_given_up_again_and_again(
         listeners = listen_on(Address("127.0.0.1", 0), 2)
         port = listeners[0].getsockname()[1]
         settings = config(tmp_path, legacy, v2)
-        fleet = Fleet(settings, listeners, ready_seconds=LIMIT, command=(sys.executable, str(script)))
+        fleet = Fleet(settings, listeners, LogRelay(STDERR), ready_seconds=LIMIT, command=(sys.executable, str(script)))
         await fleet.start()
         fleet.ready_seconds = 0.5
         hang.touch()
@@ -97,6 +99,31 @@ async def test_a_worker_that_never_becomes_ready_is_given_up_again_and_again(
     assert "proxy worker 0 is not ready after 0.5 s and is killed" in capfd.readouterr().err
 
 
+async def test_a_worker_is_replaced_although_nobody_reads_what_the_gateway_says(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(writing, b"x" * 4096):
+            continue  # until there is no room
+    os.set_blocking(writing, True)
+    async with backends() as (legacy, v2):
+        listeners = listen_on(Address("127.0.0.1", 0), 1)
+        log = LogRelay(writing)
+        fleet = Fleet(config(tmp_path, legacy, v2), listeners, log)
+        with contextlib.redirect_stderr(log.stream()):
+            sys.stderr.write("word " * 1_000_000 + "\n")
+            await fleet.start()
+            (first,) = await pids(fleet)
+            os.kill(first, signal.SIGKILL)
+            await until(lambda: fleet.workers_ready() == (0, 1))
+            await until(lambda: fleet.workers_ready() == (1, 1))
+            assert await pids(fleet) != [first]
+            assert await fleet.stop()
+    os.close(reading)
+    log.close()
+    os.close(writing)
+
+
 async def test_a_fleet_that_does_not_come_up_leaves_no_process_behind(tmp_path: Path) -> None:
     script, hang, hung = tmp_path / "worker.py", tmp_path / "hang", tmp_path / "hung"
     script.write_text(RELUCTANT.format(hang=str(hang), hung=str(hung)))
@@ -104,7 +131,7 @@ async def test_a_fleet_that_does_not_come_up_leaves_no_process_behind(tmp_path: 
     async with backends() as (legacy, v2):
         listeners = listen_on(Address("127.0.0.1", 0), 1)
         settings = config(tmp_path, legacy, v2)
-        fleet = Fleet(settings, listeners, ready_seconds=2, command=(sys.executable, str(script)))
+        fleet = Fleet(settings, listeners, LogRelay(STDERR), ready_seconds=2, command=(sys.executable, str(script)))
         with pytest.raises(TimeoutError):
             await fleet.start()
 
@@ -131,7 +158,7 @@ async def test_workers_tell_each_other_of_limits_and_of_an_ejected_v2(tmp_path: 
     legacy, v2 = Backend(), Backend(script=breaks)
     async with legacy.running(), v2.running():
         listeners = listen_on(Address("127.0.0.1", 0), 2)
-        fleet = Fleet(config(tmp_path, legacy, v2), listeners)
+        fleet = Fleet(config(tmp_path, legacy, v2), listeners, LogRelay(STDERR))
         await fleet.start()
         reader, writer = await asyncio.open_connection(*listeners[0].getsockname())
         for request in (limited, *[job] * 5):

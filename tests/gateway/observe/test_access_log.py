@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import resource
 import threading
 from collections.abc import Iterator
 
@@ -79,6 +80,25 @@ def test_the_last_lines_wait_for_a_reader_that_is_late(pipe: tuple[int, int]) ->
     while len(found) < len(LINE) * 200:
         found += os.read(reading, 1000)
     closing.join()
+    assert found == LINE * 200
+
+
+def test_a_worker_with_very_many_descriptors_writes_its_last_lines_too(pipe: tuple[int, int]) -> None:
+    """select(2) knows no descriptor from 1024 on."""
+    reading, writing = pipe
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    far = fcntl.fcntl(writing, fcntl.F_DUPFD, 1100)
+    log = AccessLog(far)
+    log.add(LINE * 200, 200)
+    closing = threading.Thread(target=log.close)
+    closing.start()
+    found = b""
+    while len(found) < len(LINE) * 200:
+        found += os.read(reading, 1000)
+    closing.join()
+    os.close(far)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert found == LINE * 200
 
 

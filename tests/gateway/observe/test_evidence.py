@@ -11,6 +11,7 @@ from gateway.observe.decided import Decided, DecidedLog
 from gateway.observe.errors import EvidenceUnusable
 from gateway.observe.evidence import Evidence
 from gateway.observe.evidence_store import Record
+from gateway.observe.log_relay import LogRelay
 from gateway.proxy.config import WorkerConfig
 
 EXCHANGE = Decided(100.0, "f", "ada", "v2", "v2", "percentage-in", 7, 10, 3, 200, 0.25, "")
@@ -63,7 +64,7 @@ async def test_what_cannot_be_written_is_counted_said_and_stops_nothing(
 
 
 async def test_exchanges_that_a_worker_hands_over_too_late_or_at_its_end_are_not_lost() -> None:
-    fleet = Fleet(WorkerConfig("http://a", "http://b", "flags.json", ""), [])
+    fleet = Fleet(WorkerConfig("http://a", "http://b", "flags.json", ""), [], LogRelay(2))
     reader = asyncio.StreamReader()
     for message in ({"decided": [1], "id": 7}, {"event": "end", "snapshot": {}, "decided": [2]}):
         reader.feed_data(json.dumps(message).encode() + b"\n")

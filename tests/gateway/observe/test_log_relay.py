@@ -4,6 +4,9 @@ import os
 import threading
 from pathlib import Path
 
+import pytest
+
+from gateway.observe import log_relay
 from gateway.observe.log_relay import LogRelay
 
 
@@ -61,6 +64,70 @@ def test_a_log_that_nobody_reads_keeps_no_worker_waiting() -> None:
     os.close(reading)
     relay.close()
     os.close(writing)
+
+
+def test_a_log_that_nobody_reads_keeps_the_end_waiting_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for each of its threads, all of which wait for the one that writes."""
+    moments: list[float] = []
+    join = threading.Thread.join
+
+    def joined(thread: threading.Thread, timeout: float | None = None) -> None:
+        moments.append(-1.0 if timeout is None else timeout)
+        join(thread, timeout)
+
+    reading, writing = os.pipe()
+    relay = LogRelay(writing)
+    pipes = [relay.open() for _ in range(5)]
+    for pipe in pipes:
+        for _ in range(3):
+            os.write(pipe, b"x" * 65_535 + b"\n")
+    monkeypatch.setattr(log_relay, "CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr(threading.Thread, "join", joined)
+    relay.close()
+    assert [moment for moment in moments if not 0 <= moment <= 0.05] == []
+    assert moments[1:] == [0.0] * 4
+    monkeypatch.undo()
+    for pipe in pipes:
+        os.close(pipe)
+    os.close(reading)
+    relay.close()
+    os.close(writing)
+
+
+def test_lines_stay_whole_where_standard_error_does_not_block() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    relay = LogRelay(writing)
+    pipe = relay.open()
+    os.set_blocking(pipe, True)
+    lines = [b"%d %b\n" % (number, b"x" * 500) for number in range(1000)]
+
+    def work() -> None:
+        for line in lines:
+            os.write(pipe, line)
+        os.close(pipe)
+
+    working = threading.Thread(target=work)
+    working.start()
+    found = b""
+    while found.count(b"\n") < len(lines):
+        found += os.read(reading, 1500)
+    working.join()
+    relay.close()
+    assert found == b"".join(lines)
+    for end in (reading, writing):
+        os.close(end)
+
+
+def test_the_supervisors_own_words_never_wait_and_end_with_the_relay(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as log:
+        relay = LogRelay(log.fileno())
+        words = relay.stream()
+        print("worker 0 ended", "café \udc80", file=words)
+        relay.close()
+        assert words.write("too late\n") == 9
+        assert words.closed
+    assert (tmp_path / "log").read_text() == "worker 0 ended café \\udc80\n"
 
 
 def test_threads_end_with_their_workers(tmp_path: Path) -> None:

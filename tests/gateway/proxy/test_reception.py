@@ -87,8 +87,8 @@ def request(reception: Reception, head: bytes) -> object:
         return type(error), error.detail
     passage = found.passage
     said = (passage.request_id, passage.traced, passage.key, passage.max_forwards, passage.wants_decision)
-    asks = found.plain, found.opening
-    return found.method, found.path, found.minor, found.start, found.route.name, found.facts, said, found.lines, asks
+    asks = found.plain, found.forwarded
+    return found.method, found.path, found.minor, found.route.name, found.facts, said, found.lines, asks
 
 
 def answer(heads: ResponseHeads, head: bytes) -> object:
@@ -137,9 +137,8 @@ def test_each_answer_is_read_as_if_it_were_the_first(heads: list[bytes]) -> None
 )
 def test_what_asks_for_more_is_not_taken_for_what_is_only_forwarded(line: bytes, only_forwarded: bool) -> None:
     found = Reception(a_service(), b"10.0.0.9").read(line + b"\r\nHost: a\r\n\r\n")
-    assert bool(found.opening) is only_forwarded
-    if only_forwarded:
-        assert found.opening == found.start + found.lines + b"X-Request-Id: "
+    assert found.forwarded is only_forwarded
+    assert found.lines.startswith(line.partition(b" HTTP/")[0] + b" HTTP/1.1\r\n")
 
 
 @pytest.mark.parametrize("more", ["api_key = true", "closed = true", 'backend = "v2"', "sunset = 2027-01-01T00:00:00Z"])
@@ -147,7 +146,7 @@ def test_routes_that_ask_for_more_are_not_only_forwarded(more: str) -> None:
     service = a_service()
     service.routes = parse_routes(f'[[route]]\nname = "a"\npath = "/a"\n{more}\n')
     found = Reception(service, b"10.0.0.9").read(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert (found.route.name, found.opening) == ("a", b"")
+    assert (found.route.name, found.forwarded) == ("a", False)
 
 
 def test_a_repeated_head_is_known_with_whatever_follows_it() -> None:
