@@ -9,7 +9,7 @@ from bisect import bisect_left
 from itertools import chain, repeat
 from operator import mul
 
-from gateway.core.decide import UNCOUNTED, Reason
+from gateway.core.decide import UNCOUNTED, Backend, Reason
 from gateway.observe.access_log import AccessLog, line_format
 from gateway.observe.meters import BOUNDS, Meters, Series
 
@@ -18,8 +18,8 @@ MAX_ENDINGS = 1024
 MAX_WAITING = 256
 """Exchanges of one ending that may wait to be counted. More at a time are no cheaper."""
 
-Key = tuple[bytes, str, str, Reason, int]
-"""Method, route, backend, reason and status."""
+Key = tuple[bytes, str, Backend | None, Reason, int]
+"""Method, route, the backend that was asked, reason and status."""
 
 Finished = tuple[bytes, float, int, int]
 """An exchange's id, its seconds, and the bytes of the bodies received and sent."""
@@ -31,7 +31,8 @@ class Ending:
     __slots__ = ("_line", "_log", "_status_class", "counted", "series", "waiting")
 
     def __init__(self, key: Key, meters: Meters, log: AccessLog) -> None:
-        method, route, backend, reason, status = key
+        method, route, asked, reason, status = key
+        backend = asked or "none"
         self.series: Series = meters.of(route, backend)
         self.counted = reason not in UNCOUNTED
         self.waiting: list[Finished] = []

@@ -17,12 +17,15 @@ _ID = b"X-Request-Id: "
 _TRACE = b"\r\ntraceparent: 00-"
 
 
+def forwarded_head(exchange: "Exchange") -> bytes:
+    """The head for legacy of a request that asks for no more than to be forwarded."""
+    id_ = exchange.request_id
+    return b"".join((exchange.request.lines, _ID, id_, _TRACE, id_, b"-", id_[16:], b"-00\r\n\r\n"))
+
+
 def request_head(exchange: "Exchange") -> tuple[bytes, ...]:
     """The head for the backend, in pieces: request line, the client's lines, and the ids that it did not give."""
-    request, id_ = exchange.request, exchange.request_id
-    if request.forwarded:
-        return request.lines, _ID, id_, _TRACE, id_, b"-", id_[16:], b"-00\r\n\r\n"
-    lines, passage = request.lines, request.passage
+    id_, lines, passage = exchange.request_id, exchange.request.lines, exchange.request.passage
     more = exchange.service.v2_lines if exchange.backend is _V2 else b""
     keyed = exchange.route.flag is not None and passage.key is None
     if passage.request_id is not None or passage.traced:

@@ -27,7 +27,7 @@ from gateway.core.problems import problem
 from gateway.core.routes import Handling
 from gateway.proxy.admission import BY_ROUTE, admit
 from gateway.proxy.body import write_chunk
-from gateway.proxy.compose import frames_by_chunks, idempotency_key, request_head, response_head
+from gateway.proxy.compose import forwarded_head, frames_by_chunks, idempotency_key, request_head, response_head
 from gateway.proxy.inquiry import Verdict, inquire
 from gateway.proxy.reception import Received
 from gateway.proxy.record import record, record_error, record_v2_answer
@@ -41,6 +41,7 @@ _SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
 # A member of an Enum class takes three times as long to look up as a global, and these are looked up on every read.
 _NO_BODY, _BY_LENGTH, _BY_CHUNKS = Framing.NONE, Framing.LENGTH, Framing.CHUNKED
 _V2, _PASS = Backend.V2, Handling.PASS
+_NOTHING: list[bytes] = []  # of all exchanges that hold no piece of a body; nobody adds to it
 
 
 class Exchange:
@@ -100,7 +101,7 @@ class Exchange:
         self._begun = self._peeking = self._retried = self._sent_up = self._chunk_reply = False
         self.upstream = self.backend = self.tunnel = self._whole = self._ended = None
         self._decision = LEGACY_BY_ROUTE
-        self._pending = []
+        self._pending = _NOTHING
         service.meters.in_flight += 1
 
     # 2, 3: route and decision ----------------------------------------------------------------------------------------
@@ -165,6 +166,9 @@ class Exchange:
         self.upstream = connection
         self._sent_up = True
         connection.begin(self)
+        if self.request.forwarded:
+            connection.transport.write(forwarded_head(self))
+            return
         head = request_head(self)
         if self._pending or self.request.facts.framing is _BY_CHUNKS:
             head = (*head, *self._take_pending())
@@ -174,7 +178,7 @@ class Exchange:
 
     def _take_pending(self) -> list[bytes]:
         """What there is of the body so far, framed for the backend."""
-        pieces, self._pending = self._pending, []
+        pieces, self._pending = self._pending, _NOTHING
         if self.request.facts.framing is _BY_CHUNKS:
             pieces = [encode_chunk(piece) for piece in pieces]
             if self._ended is not None:
@@ -187,12 +191,12 @@ class Exchange:
         if self.received > self.route.max_body:
             self.fail(BodyTooLarge(f"This route takes at most {self.route.max_body} bytes.", Where.REQUEST_BODY))
         elif self.upstream is not None:
-            transport = self.upstream.transport
             if self.request.facts.framing is _BY_CHUNKS:
-                write_chunk(transport, data)
+                write_chunk(self.upstream.transport, data)
             else:
-                transport.write(data)
+                self.upstream.transport.write(data)
         elif not self.responded:
+            self._pending = self._pending or []
             self._pending.append(data)
             if not self._begun:
                 return
@@ -236,8 +240,7 @@ class Exchange:
         if self.backend is _V2:
             record_v2_answer(self, self.status, self._decision.key)
         if facts.plain and self.request.plain and self.request_done and not self.service.draining:
-            id_ = self.request_id
-            client.transport.write(b"".join((lines, b"X-Request-Id: ", id_, b"\r\n\r\n", first)))
+            client.transport.write(b"".join((lines, b"X-Request-Id: ", self.request_id, b"\r\n\r\n", first)))
             return
         by_length = facts.framing is _BY_LENGTH
         chunked = not by_length and frames_by_chunks(self, facts, body=body)
@@ -264,7 +267,7 @@ class Exchange:
             return
         if self._chunk_reply:
             self.client.transport.write(encode_last_chunk(list(trailers)))
-        self._finish()
+        record(self, self._decision)
         self.client.exchange_over(self.request_done)
 
     # Tunnels: WebSocket and other Upgrades ---------------------------------------------------------------------------
@@ -275,9 +278,8 @@ class Exchange:
         offered = wanted is not None and protocol and set(tokens(protocol)) <= set(tokens(wanted))
         if not offered or protocol is None or self.upstream is None or not self.request_done:
             raise MalformedResponse("The backend switched protocols without being asked.", Where.RESPONSE_HEAD)
-        self.responded = True
+        self.responded, self.status = True, 101
         self.tunnel = Tunnel(self, self.upstream)
-        self.status = 101
         head = b"%bConnection: Upgrade\r\nUpgrade: %b\r\n\r\n" % (lines, protocol)
         self.client.transport.write(head + rest)
         self.client.enter_tunnel()
@@ -395,5 +397,4 @@ class Exchange:
             self.service.pools[self.backend].forget(self)
 
     def _finish(self) -> None:
-        self.finished = True
         record(self, self._decision)

@@ -17,11 +17,12 @@ _TRACEPARENT = re.compile(rb"(?i)\r\ntraceparent: *[0-9a-f]{2}-([0-9a-f]{32})-")
 
 
 def record(exchange: "Exchange", decision: Decision) -> None:
-    """Note a finished exchange, which is counted and logged together with others."""
+    """Mark an exchange as finished, to be counted and logged together with others."""
+    exchange.finished = True
     service, route = exchange.service, exchange.route
     seconds = perf_counter() - exchange.started
     service.meters.in_flight -= 1
-    ending = service.endings[exchange.method, route.name, exchange.backend or "none", decision.reason, exchange.status]
+    ending = service.endings[exchange.method, route.name, exchange.backend, decision.reason, exchange.status]
     waiting = ending.waiting
     waiting.append((exchange.request_id, seconds, exchange.received, exchange.sent))
     if len(waiting) >= MAX_WAITING:
