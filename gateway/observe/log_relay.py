@@ -18,7 +18,7 @@ from contextlib import suppress
 PIPE_BYTES = 1_048_576
 """What a worker may write while nobody reads. An unprivileged process may ask for so much (pipe(7))."""
 READ_BYTES = 65_536
-"""Many times the longest line, and little enough for the processor's cache."""
+"""Many times a worker's longest line, and little enough for the processor's cache."""
 CLOSE_SECONDS = 2.0
 
 
@@ -82,6 +82,8 @@ class LogRelay:
             while count := pipe.readinto(view[held:]):
                 end = held + count
                 whole = buffer.rfind(b"\n", 0, end) + 1
+                if not whole and end == READ_BYTES:
+                    whole = end  # a line that is longer than the buffer comes in pieces
                 with self._lock:
                     self._write(view[:whole])
                 buffer[: end - whole] = buffer[whole:end]

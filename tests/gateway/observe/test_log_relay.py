@@ -130,6 +130,19 @@ def test_the_supervisors_own_words_never_wait_and_end_with_the_relay(tmp_path: P
     assert (tmp_path / "log").read_text() == "worker 0 ended café \\udc80\n"
 
 
+def test_a_line_of_any_length_arrives_and_so_does_what_comes_behind_it(tmp_path: Path) -> None:
+    lines = [b"x" * length + b"\n" for length in (10, 65_534, 65_535, 65_536, 300_000, 3)]
+    with (tmp_path / "log").open("wb") as log:
+        relay = LogRelay(log.fileno())
+        pipe = relay.open()
+        os.set_blocking(pipe, True)
+        for line in lines:
+            os.write(pipe, line)
+        os.close(pipe)
+        relay.close()
+    assert (tmp_path / "log").read_bytes() == b"".join(lines)
+
+
 def test_threads_end_with_their_workers(tmp_path: Path) -> None:
     before = threading.active_count()
     with (tmp_path / "log").open("wb") as log:
