@@ -1,7 +1,7 @@
 """All that a gateway writes to standard error: whole lines of the workers' access logs and of the supervisor itself.
 
 Workers could write there themselves, from a thread each. But the kernel serves a process of one thread faster, for it
-need not guard its open files against the other: 3 % of what a small request costs. And lines of two workers could mix.
+need not guard its open files against the other: 2 % of what a small request costs. And lines of two workers could mix.
 The supervisor must not wait for a reader either: it has workers to replace.
 
 The counterpart is gateway.observe.access_log.

@@ -29,6 +29,18 @@ def pipe() -> Iterator[tuple[int, int]]:
             continue  # closed by the test
 
 
+def last_lines(log: AccessLog, reading: int) -> bytes:
+    """What a slow reader gets of 200 lines while the log is closed; they are more than the pipe takes."""
+    log.add(LINE * 200, 200)
+    closing = threading.Thread(target=log.close)
+    closing.start()
+    found = b""
+    while len(found) < len(LINE) * 200:
+        found += os.read(reading, 1000)
+    closing.join()
+    return found
+
+
 def test_a_line_is_json() -> None:
     assert json.loads(LINE) == {
         "time": 1.0, "id": "id", "method": "GET", "route": "query", "backend": "legacy", "reason": "route",
@@ -72,15 +84,7 @@ def test_a_reader_that_does_not_read_costs_lines_not_time(pipe: tuple[int, int])
 
 def test_the_last_lines_wait_for_a_reader_that_is_late(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
-    log = AccessLog(writing)
-    log.add(LINE * 200, 200)
-    closing = threading.Thread(target=log.close)
-    closing.start()
-    found = b""
-    while len(found) < len(LINE) * 200:
-        found += os.read(reading, 1000)
-    closing.join()
-    assert found == LINE * 200
+    assert last_lines(AccessLog(writing), reading) == LINE * 200
 
 
 def test_a_worker_with_very_many_descriptors_writes_its_last_lines_too(pipe: tuple[int, int]) -> None:
@@ -89,14 +93,7 @@ def test_a_worker_with_very_many_descriptors_writes_its_last_lines_too(pipe: tup
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     far = fcntl.fcntl(writing, fcntl.F_DUPFD, 1100)
-    log = AccessLog(far)
-    log.add(LINE * 200, 200)
-    closing = threading.Thread(target=log.close)
-    closing.start()
-    found = b""
-    while len(found) < len(LINE) * 200:
-        found += os.read(reading, 1000)
-    closing.join()
+    found = last_lines(AccessLog(far), reading)
     os.close(far)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert found == LINE * 200
