@@ -1,6 +1,7 @@
 """The gateway as processes: drain under load, workers that die, restarts, reloads, counters that add up."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -47,6 +48,29 @@ async def test_counters_of_all_workers_add_up_and_outlive_a_worker(tmp_path: Pat
         assert metrics[name] == 60
         assert metrics['gateway_worker_restarts_total{worker="0"}'] == 1
         assert await served.stop() == 0
+
+
+async def test_a_gateway_whose_words_nobody_reads_replaces_workers_and_ends_when_told(tmp_path: Path) -> None:
+    fifo, legacy, v2 = tmp_path / "log", Backend(), Backend()
+    os.mkfifo(fifo)
+    unread = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    async with legacy.running(), v2.running(), serving(tmp_path, legacy, v2, log=fifo) as served:
+        writing = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        with contextlib.suppress(BlockingIOError):
+            while os.write(writing, b"x" * 4096):
+                continue  # until there is no room
+        pids = [worker["pid"] for worker in await _workers(served)]
+        os.kill(int(str(pids[0])), signal.SIGKILL)
+
+        async def replaced() -> bool:
+            workers = await _workers(served)
+            return all(worker["ready"] for worker in workers) and workers[0].get("pid", pids[0]) != pids[0]
+
+        await _until(replaced)
+        assert answers(await served.get(ONCE))[0].status == 200
+        assert await served.stop() == 0
+    os.close(writing)
+    os.close(unread)
 
 
 async def test_a_flag_change_and_a_kill_reach_every_worker_within_a_second(tmp_path: Path) -> None:
